@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// A calibration: the share of the peak that kernels and engines achieve, fitted elsewhere, read as data.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/format.h"
+#include "units/quantity.h"
+
+namespace fareline {
+
+// Kinds of kernel whose efficiency is stated apart.
+enum class Kernel : unsigned char {
+  gemm,               // dense matrix product, weights streamed
+  attention_prefill,  // scores and values of many queries a sequence
+  attention_decode,   // one or a few queries a sequence, KV streamed
+  mla_prefill,
+  mla_decode,
+  sparse_index,       // the indexer of sparse attention
+  grouped_gemm,       // experts
+  recurrent,          // linear attention and state-space scans
+  elementwise,        // norms, rope, activations, residual, routing, sampling
+  all_reduce,
+  all_gather,
+  reduce_scatter,
+  all_to_all,         // expert dispatch and combine
+  point_to_point,     // pipeline hop, KV transfer
+};
+inline constexpr int kernel_count = 14;
+
+struct KernelRow {
+  Kernel kernel;
+  std::string_view name, summary;
+};
+inline constexpr std::array<KernelRow, kernel_count> kernels{{
+    {Kernel::gemm, "gemm", "dense matrix product"},
+    {Kernel::attention_prefill, "attention_prefill", "attention of many queries a sequence"},
+    {Kernel::attention_decode, "attention_decode", "attention of one query a sequence, KV streamed"},
+    {Kernel::mla_prefill, "mla_prefill", "latent attention, expanded"},
+    {Kernel::mla_decode, "mla_decode", "latent attention, absorbed"},
+    {Kernel::sparse_index, "sparse_index", "indexer of sparse attention"},
+    {Kernel::grouped_gemm, "grouped_gemm", "experts' matrix products"},
+    {Kernel::recurrent, "recurrent", "linear attention and state-space scans"},
+    {Kernel::elementwise, "elementwise", "norms, rope, activations, residual, routing, sampling"},
+    {Kernel::all_reduce, "all_reduce", "sum over ranks, to all"},
+    {Kernel::all_gather, "all_gather", "parts of every rank, to all"},
+    {Kernel::reduce_scatter, "reduce_scatter", "sum over ranks, a part to each"},
+    {Kernel::all_to_all, "all_to_all", "expert dispatch and combine"},
+    {Kernel::point_to_point, "point_to_point", "one rank to another"},
+}};
+constexpr std::string_view name(Kernel kernel) { return kernels[static_cast<std::size_t>(kernel)].name; }
+
+// What one kind of kernel achieves on one number format. For a kernel of `f` FLOP and `b` bytes
+//     t = latency + max(tf, tb) + serial_share min(tf, tb),  tf = f' / (peak_share peak),  tb = b / (bandwidth_share bandwidth)
+// where f' counts rows rounded up to `tile`. A collective has bandwidth_share of the link's one-way bandwidth, and
+// `latency` a hop on top of the link's own.
+struct Efficiency {
+  double peak_share = 1;
+  double bandwidth_share = 1;
+  Seconds latency{};
+  double serial_share = 0;  // of the shorter of compute and memory time, what is not hidden behind the longer
+  int tile = 1;
+  bool fitted = false;      // false: no evidence for this kernel and format, taken from another
+  friend bool operator==(const Efficiency&, const Efficiency&) = default;
+};
+
+// Multipliers on an estimate between which 80% of measurements lie.
+struct Band {
+  double low = 1, high = 1;
+};
+
+// What the engine adds to the kernels.
+struct EngineOverhead {
+  Seconds step{};              // scheduler and host gap, a step
+  Seconds sequence{};          // sampling and bookkeeping, a sequence and step
+  Seconds prompt{};            // tokenising, admission, first detokenisation, a request
+  double collective_overlap = 0;  // share of collective time hidden behind compute
+};
+
+struct Calibration {
+  std::string name, title;       // "default"
+  std::string chip;              // chip or family it was fitted on, "*" for any
+  std::string stack;             // "vllm-0.11", "*" for any
+  std::string evidence;          // what it was fitted on, with what residual; a sentence
+  std::string source;
+  std::array<std::array<Efficiency, format_count>, kernel_count> kernels;  // by Kernel, by the format multiplied in
+  EngineOverhead engine;
+  Band pass, tpot, ttft, throughput;  // of one pass; of serving answers
+  const Efficiency& at(Kernel kernel, Format format) const {
+    return kernels[static_cast<std::size_t>(kernel)][static_cast<std::size_t>(format)];
+  }
+};
+
+}  // namespace fareline

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalogue: everything in data/, read strictly, found by name.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/calibration.h"
+#include "catalog/chip.h"
+#include "catalog/model.h"
+#include "units/error.h"
+
+namespace fareline {
+
+// What renting a chip costs; rows are dated and never edited, only added.
+struct RentalPrice {
+  std::string chip, provider, kind;  // kind: "on-demand", "reserved", "spot", "modelled"
+  std::string date, source;
+  MoneyRate rate;                    // a chip
+};
+
+// What buying a chip with its share of the server, network and racks costs.
+struct CapitalPrice {
+  std::string chip, date, source;
+  Dollars chip_price, network_price;
+};
+
+class Catalogue {
+ public:
+  // The catalogue compiled in. Aborts where data/ is broken: a test reads every file.
+  static const Catalogue& built_in();
+  // Reads the files given (path below data/, text), in order; a later file of a name replaces an earlier one.
+  // Errors: the first file that cannot be read, with its path and field.
+  static Expected<Catalogue> read(const std::vector<std::pair<std::string, std::string>>& files);
+
+  // Errors: unknown, with the nearest names.
+  Expected<Chip> chip(std::string_view name) const;
+  Expected<System> system(std::string_view name) const;
+  // A model by its Hugging Face name ("meta-llama/Llama-3.1-70B") or the part behind the slash, any case.
+  Expected<Model> model(std::string_view name) const;
+  Expected<Calibration> calibration(std::string_view name) const;
+
+  std::vector<std::string> chip_names() const, system_names() const, model_names() const, calibration_names() const;
+  const std::vector<RentalPrice>& rental_prices() const { return rental_; }
+  const std::vector<CapitalPrice>& capital_prices() const { return capital_; }
+  // The price a question uses where none is given: the median on-demand offer of the newest date for the chip, or,
+  // where there is none, the median of what is known, which its `kind` says. Errors: no price is known for the chip.
+  Expected<RentalPrice> default_rental(std::string_view chip) const;
+  Expected<CapitalPrice> capital(std::string_view chip) const;
+
+ private:
+  std::vector<Chip> chips_;
+  std::vector<System> systems_;
+  struct ModelFile { std::string name, text; };
+  std::vector<ModelFile> models_;
+  std::vector<Calibration> calibrations_;
+  std::vector<RentalPrice> rental_;
+  std::vector<CapitalPrice> capital_;
+};
+
+}  // namespace fareline

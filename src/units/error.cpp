@@ -46,7 +46,7 @@ std::string nearest_names(std::string_view name, std::span<const std::string> kn
   for (const std::string& candidate : known) {
     std::size_t distance = edit_distance(name, candidate);
     if (name.size() >= 3 && (contains(candidate, name) || contains(name, candidate))) distance = std::min<std::size_t>(distance, 1);
-    if (distance <= 1 + std::max(name.size(), std::size_t{3}) / 3) ranked.emplace_back(distance, candidate);
+    if (distance <= std::max(name.size() / 3, std::size_t{1})) ranked.emplace_back(distance, candidate);
   }
   std::sort(ranked.begin(), ranked.end());
   std::string text;

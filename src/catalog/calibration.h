@@ -3,11 +3,13 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "catalog/format.h"
+#include "units/error.h"
 #include "units/quantity.h"
 
 namespace fareline {
@@ -70,6 +72,7 @@ struct Efficiency {
 // Multipliers on an estimate between which 80% of measurements lie.
 struct Band {
   double low = 1, high = 1;
+  friend bool operator==(const Band&, const Band&) = default;
 };
 
 // What the engine adds to the kernels.
@@ -78,6 +81,7 @@ struct EngineOverhead {
   Seconds sequence{};          // sampling and bookkeeping, a sequence and step
   Seconds prompt{};            // tokenising, admission, first detokenisation, a request
   double collective_overlap = 0;  // share of collective time hidden behind compute
+  friend bool operator==(const EngineOverhead&, const EngineOverhead&) = default;
 };
 
 struct Calibration {
@@ -93,5 +97,20 @@ struct Calibration {
     return kernels[static_cast<std::size_t>(kernel)][static_cast<std::size_t>(format)];
   }
 };
+
+constexpr std::optional<Kernel> kernel_named(std::string_view text) {
+  for (const KernelRow& r : kernels)
+    if (r.name == text) return r.kernel;
+  return std::nullopt;
+}
+
+// Reads a calibration. Its "kernels" are entries for a kernel and a format, each by name or "*" for all; the entry that
+// names more holds, a kernel before a format, in whatever order they stand.
+// Errors: whatever parse_json and Fields refuse; a share outside (0, 1]; a band that does not straddle 1; two entries for
+// the same kernel and format; a kernel and format without entry. `file` names the text in errors.
+Expected<Calibration> read_calibration(std::string_view file, std::string_view text);
+
+// Returns the file that read_calibration reads as `calibration`, bit for bit.
+std::string write_calibration(const Calibration& calibration);
 
 }  // namespace fareline

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catalog/calibration.h"
@@ -27,12 +28,20 @@ struct CapitalPrice {
   Dollars chip_price, network_price;
 };
 
+// What electricity costs a data centre.
+struct ElectricityPrice {
+  std::string region, date, source;
+  EnergyPrice rate;
+};
+
 class Catalogue {
  public:
   // The catalogue compiled in. Aborts where data/ is broken: a test reads every file.
   static const Catalogue& built_in();
-  // Reads the files given (path below data/, text), in order; a later file of a name replaces an earlier one.
-  // Errors: the first file that cannot be read, with its path and field.
+  // Reads the files given (path below data/, text), in order; the folder says the kind; a later file of a name replaces an
+  // earlier one, prices add up. Configurations of models are kept as text and read when asked for.
+  // Errors: the first file that cannot be read, with its path and field; a folder that holds no kind; a chip that a system or
+  // a price names and no file describes.
   static Expected<Catalogue> read(const std::vector<std::pair<std::string, std::string>>& files);
 
   // Errors: unknown, with the nearest names.
@@ -48,16 +57,21 @@ class Catalogue {
   // The price a question uses where none is given: the median on-demand offer of the newest date for the chip, or,
   // where there is none, the median of what is known, which its `kind` says. Errors: no price is known for the chip.
   Expected<RentalPrice> default_rental(std::string_view chip) const;
+  // The newest capital price of the chip. Errors: none is known for the chip.
   Expected<CapitalPrice> capital(std::string_view chip) const;
+  // The newest price of electricity in the region. Errors: unknown, with the nearest names.
+  Expected<ElectricityPrice> electricity(std::string_view region) const;
+  const std::vector<ElectricityPrice>& electricity_prices() const { return electricity_; }
 
  private:
   std::vector<Chip> chips_;
   std::vector<System> systems_;
-  struct ModelFile { std::string name, text; };
+  struct ModelFile { std::string path, name, text; };
   std::vector<ModelFile> models_;
   std::vector<Calibration> calibrations_;
   std::vector<RentalPrice> rental_;
   std::vector<CapitalPrice> capital_;
+  std::vector<ElectricityPrice> electricity_;
 };
 
 }  // namespace fareline

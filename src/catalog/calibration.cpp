@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catalog/calibration.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "catalog/fields.h"
+
+namespace fareline {
+namespace {
+
+constexpr Range<Seconds> believable_overhead{0 * unit::s, 10 * unit::s};
+constexpr Range<double> share_of_peak{std::numeric_limits<double>::denorm_min(), 1};  // (0, 1]
+constexpr Range<double> share_of_time{0, 1};
+
+// The kernels and formats one entry speaks of; -1 for all.
+struct Scope {
+  int kernel = -1, format = -1;
+  bool covers(int k, int f) const { return (kernel < 0 || kernel == k) && (format < 0 || format == f); }
+  int weight() const { return (kernel >= 0 ? 2 : 0) + (format >= 0 ? 1 : 0); }
+  friend bool operator==(const Scope&, const Scope&) = default;
+};
+
+template <class Rows>
+int index_named(Fields& entry, std::string_view key, const Rows& rows) {
+  const std::string wanted = entry.text(key);
+  if (wanted == "*" || wanted.empty()) return -1;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].name == wanted) return static_cast<int>(i);
+    names.emplace_back(rows[i].name);
+  }
+  std::string all = "*";
+  for (const std::string& name : names) all += ", " + name;
+  const std::string near = nearest_names(wanted, names);
+  entry.wrong(key, fmt::format("there is no {} \"{}\"", key, wanted.substr(0, 60)), near.empty() ? "known are " + all : near);
+  return -1;
+}
+
+std::string scope_text(const Scope& scope) {
+  return fmt::format("kernel {} and format {}", scope.kernel < 0 ? "*" : kernels[static_cast<std::size_t>(scope.kernel)].name,
+                     scope.format < 0 ? "*" : formats[static_cast<std::size_t>(scope.format)].name);
+}
+
+void read_kernels(Fields& fields, Calibration& calibration) {
+  std::vector<std::pair<Scope, Efficiency>> entries;
+  for (Fields& entry : fields.objects("kernels")) {
+    Scope scope;
+    scope.kernel = index_named(entry, "kernel", kernels);
+    scope.format = index_named(entry, "format", formats);
+    Efficiency efficiency;
+    efficiency.peak_share = entry.number("peak_share", share_of_peak);
+    efficiency.bandwidth_share = entry.number("bandwidth_share", share_of_peak);
+    efficiency.latency = entry.quantity<Seconds>("latency", believable_overhead);
+    efficiency.serial_share = entry.number("serial_share", share_of_time);
+    efficiency.tile = static_cast<int>(entry.count("tile", {1, 65536}));
+    efficiency.fitted = entry.flag("fitted");
+    entry.done();
+    for (const auto& [earlier, unused] : entries)
+      if (earlier == scope) entry.wrong("", fmt::format("there are two entries for {}", scope_text(scope)), "keep one of them");
+    entries.emplace_back(scope, efficiency);
+  }
+  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.first.weight() < b.first.weight(); });
+  for (int k = 0; k < kernel_count; ++k)
+    for (int f = 0; f < format_count; ++f) {
+      bool covered = false;
+      for (const auto& [scope, efficiency] : entries) {
+        if (!scope.covers(k, f)) continue;
+        calibration.kernels[static_cast<std::size_t>(k)][static_cast<std::size_t>(f)] = efficiency;
+        covered = true;
+      }
+      if (!covered)
+        fields.wrong("kernels", fmt::format("there is no entry for {}", scope_text({k, f})), "add it, or one with \"*\" for the kernel or the format");
+    }
+}
+
+Band read_band(Fields& bands, std::string_view key) {
+  Fields fields = bands.object(key);
+  Band band;
+  band.low = fields.number("low", share_of_peak);
+  band.high = fields.number("high", {1, 1000});
+  fields.done();
+  return band;
+}
+
+// The shortest text in a usual unit that reads back as the same bits.
+std::string exact_text(Seconds value) {
+  for (const auto& [unit_text, unit] : {std::pair{"us", unit::us}, std::pair{"ms", unit::ms}}) {
+    const std::string text = fmt::format("{} {}", value.in(unit), unit_text);
+    if (const auto read = parse_quantity(text, Seconds::dim); read && *read == value.coherent()) return text;
+  }
+  return fmt::format("{} s", value.coherent());
+}
+
+nlohmann::ordered_json entry_json(std::string_view kernel, std::string_view format, const Efficiency& efficiency) {
+  return {{"kernel", kernel},
+          {"format", format},
+          {"peak_share", efficiency.peak_share},
+          {"bandwidth_share", efficiency.bandwidth_share},
+          {"latency", exact_text(efficiency.latency)},
+          {"serial_share", efficiency.serial_share},
+          {"tile", efficiency.tile},
+          {"fitted", efficiency.fitted}};
+}
+
+}  // namespace
+
+Expected<Calibration> read_calibration(std::string_view file, std::string_view text) {
+  const auto document = parse_json(file, text);
+  if (!document) return std::unexpected(document.error());
+  std::optional<Error> error;
+  Fields fields(*document, std::string(file), "", error);
+  Calibration calibration;
+  calibration.name = fields.text("name");
+  calibration.title = fields.text("title");
+  calibration.chip = fields.text("chip");
+  calibration.stack = fields.text("stack");
+  calibration.evidence = fields.text("evidence");
+  calibration.source = fields.text("source");
+  read_kernels(fields, calibration);
+  Fields engine = fields.object("engine");
+  calibration.engine.step = engine.quantity<Seconds>("step", believable_overhead);
+  calibration.engine.sequence = engine.quantity<Seconds>("sequence", believable_overhead);
+  calibration.engine.prompt = engine.quantity<Seconds>("prompt", believable_overhead);
+  calibration.engine.collective_overlap = engine.number("collective_overlap", share_of_time);
+  engine.done();
+  Fields bands = fields.object("bands");
+  calibration.pass = read_band(bands, "pass");
+  calibration.tpot = read_band(bands, "tpot");
+  calibration.ttft = read_band(bands, "ttft");
+  calibration.throughput = read_band(bands, "throughput");
+  bands.done();
+  fields.done();
+  if (error) return std::unexpected(*error);
+  return calibration;
+}
+
+std::string write_calibration(const Calibration& calibration) {
+  nlohmann::ordered_json document = {{"name", calibration.name},         {"title", calibration.title},       {"chip", calibration.chip},
+                                     {"stack", calibration.stack},       {"evidence", calibration.evidence}, {"source", calibration.source},
+                                     {"kernels", nlohmann::ordered_json::array()}};
+  for (const KernelRow& kernel : kernels) {
+    // One entry says for all formats what most of them have; the others follow.
+    const auto& row = calibration.kernels[static_cast<std::size_t>(kernel.kernel)];
+    const Efficiency* common = &row.front();
+    for (const Efficiency& candidate : row)
+      if (std::count(row.begin(), row.end(), candidate) > std::count(row.begin(), row.end(), *common)) common = &candidate;
+    document["kernels"].push_back(entry_json(kernel.name, "*", *common));
+    for (const FormatRow& format : formats)
+      if (const Efficiency& efficiency = row[static_cast<std::size_t>(format.format)]; !(efficiency == *common))
+        document["kernels"].push_back(entry_json(kernel.name, format.name, efficiency));
+  }
+  document["engine"] = {{"step", exact_text(calibration.engine.step)},
+                        {"sequence", exact_text(calibration.engine.sequence)},
+                        {"prompt", exact_text(calibration.engine.prompt)},
+                        {"collective_overlap", calibration.engine.collective_overlap}};
+  for (const auto& [key, band] : {std::pair{"pass", calibration.pass}, std::pair{"tpot", calibration.tpot}, std::pair{"ttft", calibration.ttft},
+                                  std::pair{"throughput", calibration.throughput}})
+    document["bands"][key] = {{"low", band.low}, {"high", band.high}};
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace fareline

@@ -30,22 +30,23 @@ constexpr double natural_log(double x) {
 
 // Returns e to the x. Equation: x = k ln 2 + r, e^x = 2^k e^r, e^r by its Taylor series.
 // Source: Abramowitz & Stegun, Handbook of Mathematical Functions, 4.2.1.
-// Assumes: x is not NaN; relative error below 4e-16; 0 and infinity where the result leaves the range of a double.
+// Assumes: round to nearest; relative error below 4e-16; 0 and infinity where the result leaves the range of a double, NaN of NaN.
 constexpr double exponential(double x) {
-  if (x > 709.78) return std::numeric_limits<double>::infinity();
+  if (x != x) return x;
+  if (x > 709.782712893384) return std::numeric_limits<double>::infinity();
   if (x < -708) return x < -745 ? 0 : exponential(x + 100) * 3.720075976020836e-44;
   const double scaled = x * 1.4426950408889634;
   const int k = static_cast<int>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
   const double r = (x - k * 0.693147180369123816490) - k * 1.90821492927058770002e-10;
   double series = 1;
   for (int n = 14; n >= 1; --n) series = 1 + r * series * (1.0 / n);
-  return series * (k == 1024 ? 2 * std::bit_cast<double>(std::uint64_t{2046} << 52)
-                             : std::bit_cast<double>(static_cast<std::uint64_t>(k + 1023) << 52));
+  if (k == 1024) return 2 * series * std::bit_cast<double>(std::uint64_t{2046} << 52);  // 2^1024 is no double, 2 e^r 2^1023 is
+  return series * std::bit_cast<double>(static_cast<std::uint64_t>(k + 1023) << 52);
 }
 
 // Returns x to the power y. Equation: x^y = e^(y ln x).
 // Source: definition.
-// Assumes: x >= 0; relative error grows with |y ln x| (1e-14 at |y ln x| = 50).
+// Assumes: x >= 0 (NaN of a negative x); relative error grows with |y ln x| (1e-14 at |y ln x| = 50).
 constexpr double power(double x, double y) {
   if (y == 0) return 1;
   if (x == 0) return y > 0 ? 0 : std::numeric_limits<double>::infinity();

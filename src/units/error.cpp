@@ -40,6 +40,39 @@ bool contains(std::string_view text, std::string_view part) {
 
 }  // namespace
 
+std::string in_quotes(std::string_view text) {
+  constexpr int most = 60;
+  // Bytes of the UTF-8 character at `i`: 0 where there is none. (Unicode 15, table 3-7: the second byte's range excludes
+  // overlong forms, surrogates and what lies above U+10FFFF.)
+  const auto width = [&](std::size_t i) -> std::size_t {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    std::size_t size = 0;
+    if (byte < 0x80) size = 1;
+    else if (byte >= 0xC2 && byte < 0xE0) size = 2;
+    else if (byte >= 0xE0 && byte < 0xF0) size = 3;
+    else if (byte >= 0xF0 && byte < 0xF5) size = 4;
+    if (i + size > text.size()) return 0;
+    for (std::size_t k = 1; k < size; ++k)
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return 0;
+    const auto second = size > 2 ? static_cast<unsigned char>(text[i + 1]) : 0x80;
+    if ((byte == 0xE0 && second < 0xA0) || (byte == 0xED && second > 0x9F) || (byte == 0xF0 && second < 0x90) ||
+        (byte == 0xF4 && second > 0x8F)) {
+      return 0;
+    }
+    return size;
+  };
+  std::string out = "\"";
+  std::size_t i = 0;
+  for (int characters = 0; i < text.size() && characters < most; ++characters) {
+    const std::size_t size = width(i);
+    const bool control = size == 1 && (static_cast<unsigned char>(text[i]) < 0x20 || text[i] == 0x7F);
+    if (size == 0 || control) out += '?';
+    else out += text.substr(i, size);
+    i += size == 0 ? 1 : size;
+  }
+  return out + (i < text.size() ? "...\"" : "\"");
+}
+
 std::string nearest_names(std::string_view name, std::span<const std::string> known) {
   name = name.substr(0, 200);  // a longer one is no name, and the distance is quadratic
   std::vector<std::pair<std::size_t, std::string_view>> ranked;

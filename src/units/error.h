@@ -35,6 +35,10 @@ inline std::unexpected<Error> fail(std::string where, std::string what, std::str
   return std::unexpected(Error{std::move(where), std::move(what), std::move(remedy)});
 }
 
+// Returns `text` between double quotes, fit for an error's one line: at most 60 characters of it, with control characters
+// and broken UTF-8 shown as '?'.
+std::string in_quotes(std::string_view text);
+
 // A check that is always on, for what only a bug in fareline can break. Prints the place and aborts.
 [[noreturn]] void bug(const char* what, const char* file, int line);
 #define FARELINE_CHECK(condition) \

@@ -50,8 +50,26 @@ TEST(NearestNames, SaysNothingWhereNothingIsNear) {
   EXPECT_EQ(nearest_names("", chips), "");
 }
 
-TEST(NearestNames, TakesNoNoticeOfTheTailOfAHugeName) {
-  EXPECT_EQ(nearest_names(std::string(10'000'000, 'x'), chips), "");
+TEST(NearestNames, TakesNoNoticeOfTheTailOfAHugeName) { EXPECT_EQ(nearest_names(std::string(10'000'000, 'x'), chips), ""); }
+
+TEST(InQuotes, KeepsWhatCanBeRead) {
+  EXPECT_EQ(in_quotes("3.35 TB/s"), "\"3.35 TB/s\"");
+  EXPECT_EQ(in_quotes(""), "\"\"");
+  EXPECT_EQ(in_quotes("5 \u00B5s \u20AC \U0001F600"), "\"5 \u00B5s \u20AC \U0001F600\"");
+}
+
+TEST(InQuotes, StaysOnOneLineAndShort) {
+  EXPECT_EQ(in_quotes("a\nb\tc\x7F"), "\"a?b?c?\"");
+  EXPECT_EQ(in_quotes(std::string(60, 'x')), "\"" + std::string(60, 'x') + "\"");
+  EXPECT_EQ(in_quotes(std::string(61, 'x')), "\"" + std::string(60, 'x') + "...\"");
+}
+
+TEST(InQuotes, ReplacesBrokenUtf8) {
+  EXPECT_EQ(in_quotes("\xFFok"), "\"?ok\"");
+  EXPECT_EQ(in_quotes("cut \xE2\x82"), "\"cut ??\"") << "the third byte is missing";
+  EXPECT_EQ(in_quotes("\xC0\xAF"), "\"??\"") << "an overlong slash";
+  EXPECT_EQ(in_quotes("\xED\xA0\x80"), "\"???\"") << "a surrogate";
+  EXPECT_EQ(in_quotes("\xF4\x90\x80\x80"), "\"????\"") << "above U+10FFFF";
 }
 
 TEST(CheckDeathTest, NamesTheConditionAndThePlace) {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inputs of one question: every value used, who chose it and why.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "api/question.h"
+
+namespace fareline {
+
+class Inputs {
+ public:
+  // Reads what was given against the question's table; fills in the table's defaults. Errors: unknown names with the nearest,
+  // wrong kinds, out of range.
+  static Expected<Inputs> read(const Question& question, const nlohmann::ordered_json& given);
+
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  bool given(std::string_view name) const;  // by the asker
+  std::optional<double> number(std::string_view name) const;  // counts and numbers
+  std::optional<int> count(std::string_view name) const;
+  std::string text(std::string_view name) const;              // empty where there is none
+  template <class Q>
+  std::optional<Q> quantity(std::string_view name) const {
+    const auto value = number(name);
+    return value ? std::optional<Q>(Q::from_coherent(*value)) : std::nullopt;
+  }
+  const nlohmann::ordered_json* object(std::string_view name) const;
+
+  // Records a value fareline chose, or took from the model file, and why.
+  void choose(std::string_view name, double value, std::string_view by, std::string source);
+  void choose(std::string_view name, std::string value, std::string_view by, std::string source);
+
+  nlohmann::ordered_json to_json() const;
+  const Question& question() const { return *question_; }
+  Expected<void> set(std::string_view name, const nlohmann::ordered_json& value);
+
+ private:
+  struct Value {
+    const Input* input = nullptr;
+    double number = 0;
+    std::string text;
+    nlohmann::ordered_json object;
+    std::string by, source;
+  };
+  const Value* find(std::string_view name) const;
+  const Input* row(std::string_view name) const;
+  const Question* question_ = nullptr;
+  std::map<std::string, Value, std::less<>> values_;
+};
+
+}  // namespace fareline

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions behind the rows of the question table.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "api/inputs.h"
+#include "catalog/catalog.h"
+
+namespace fareline {
+
+// Each returns {"answer", "explain", "warnings"}; errors are bad input. What does not fit is an answer with "feasible": false.
+Expected<nlohmann::ordered_json> answer_cost(Inputs& inputs, const Catalogue& catalogue);
+Expected<nlohmann::ordered_json> answer_step(Inputs& inputs, const Catalogue& catalogue);
+Expected<nlohmann::ordered_json> answer_memory(Inputs& inputs, const Catalogue& catalogue);
+Expected<nlohmann::ordered_json> answer_sweep(Inputs& inputs, const Catalogue& catalogue);
+Expected<nlohmann::ordered_json> answer_list(Inputs& inputs, const Catalogue& catalogue);
+Expected<nlohmann::ordered_json> answer_show(Inputs& inputs, const Catalogue& catalogue);
+
+}  // namespace fareline

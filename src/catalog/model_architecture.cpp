@@ -83,12 +83,12 @@ void add_grouped_query(LayerDraft& layer, std::int64_t hidden, const GroupedQuer
   attention.keys_are_values = shape.keys_are_values;
 }
 
-void require_multiple(const Fields& file, std::string_view name, std::int64_t whole, std::string_view other, std::int64_t part) {
+void require_multiple(const ModelFields& file, std::string_view name, std::int64_t whole, std::string_view other, std::int64_t part) {
   if (part > 0 && whole % part == 0) return;
   file.refuse(name, fmt::format("{} is not a multiple of {}, {}", whole, other, part), "take both from one model's file");
 }
 
-Heads read_heads(const Fields& file, std::int64_t hidden) {
+Heads read_heads(const ModelFields& file, std::int64_t hidden) {
   Heads heads;
   heads.heads = file.whole("num_attention_heads", most_heads);
   heads.kv_heads = file.whole_or("num_key_value_heads", heads.heads, most_heads);
@@ -154,7 +154,7 @@ void add_expert_mlp(LayerDraft& layer, std::int64_t hidden, const ExpertMlp& sha
                               .expert_hidden = static_cast<int>(shape.latent)};
 }
 
-void read_frame_without_layers(const Fields& file, Architecture& model, bool tied_otherwise) {
+void read_frame_without_layers(const ModelFields& file, Architecture& model, bool tied_otherwise) {
   model.hidden = file.whole("hidden_size");
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole_if("max_position_embeddings", 0, most_dimension, 1);
@@ -162,7 +162,7 @@ void read_frame_without_layers(const Fields& file, Architecture& model, bool tie
   model.other.push_back(norm_weight("final_norm", model.hidden));
 }
 
-std::int64_t read_frame(const Fields& file, Architecture& model, bool tied_otherwise) {
+std::int64_t read_frame(const ModelFields& file, Architecture& model, bool tied_otherwise) {
   read_frame_without_layers(file, model, tied_otherwise);
   return file.whole("num_hidden_layers", most_layers);
 }

@@ -93,9 +93,9 @@ void add_grouped_query(LayerDraft& layer, std::int64_t hidden, const GroupedQuer
 
 // Reads num_attention_heads, num_key_value_heads and head_dim as most configurations spell them.
 struct Heads { std::int64_t heads = 1, kv_heads = 1, dim = 1; };
-Heads read_heads(const Fields& file, std::int64_t hidden);
+Heads read_heads(const ModelFields& file, std::int64_t hidden);
 // Refuses where `whole` is not a multiple of `part`.
-void require_multiple(const Fields& file, std::string_view name, std::int64_t whole, std::string_view other, std::int64_t part);
+void require_multiple(const ModelFields& file, std::string_view name, std::int64_t whole, std::string_view other, std::int64_t part);
 
 // ── feed-forward ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -129,8 +129,8 @@ void add_expert_mlp(LayerDraft& layer, std::int64_t hidden, const ExpertMlp& sha
 // ── what nearly all families share ──────────────────────────────────────────────────────────────────────────────────
 
 // hidden_size, vocab_size, max_position_embeddings, tie_word_embeddings and the final norm; returns the number of layers.
-std::int64_t read_frame(const Fields& file, Architecture& model, bool tied_otherwise);
-void read_frame_without_layers(const Fields& file, Architecture& model, bool tied_otherwise);
+std::int64_t read_frame(const ModelFields& file, Architecture& model, bool tied_otherwise);
+void read_frame_without_layers(const ModelFields& file, Architecture& model, bool tied_otherwise);
 // The RMS norms before attention and before the feed-forward half.
 void add_layer_norms(LayerDraft& layer, std::int64_t hidden, int norms = 2, bool bias = false);
 // A multi-token-prediction module as DeepSeek-V3 lays it out: `block` with the norms of its two inputs and the projection
@@ -139,49 +139,49 @@ LayerDraft mtp_module(LayerDraft block, std::int64_t hidden);
 
 // ── the families ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-using Builder = void (*)(const Fields& file, Architecture& model);
+using Builder = void (*)(const ModelFields& file, Architecture& model);
 
-void build_llama(const Fields& file, Architecture& model);
-void build_mistral(const Fields& file, Architecture& model);
-void build_qwen2(const Fields& file, Architecture& model);
-void build_qwen3(const Fields& file, Architecture& model);
-void build_phi3(const Fields& file, Architecture& model);
-void build_mimo(const Fields& file, Architecture& model);
-void build_nemotron_nas(const Fields& file, Architecture& model);
+void build_llama(const ModelFields& file, Architecture& model);
+void build_mistral(const ModelFields& file, Architecture& model);
+void build_qwen2(const ModelFields& file, Architecture& model);
+void build_qwen3(const ModelFields& file, Architecture& model);
+void build_phi3(const ModelFields& file, Architecture& model);
+void build_mimo(const ModelFields& file, Architecture& model);
+void build_nemotron_nas(const ModelFields& file, Architecture& model);
 
-void build_mixtral(const Fields& file, Architecture& model);
-void build_phimoe(const Fields& file, Architecture& model);
-void build_qwen3_moe(const Fields& file, Architecture& model);
-void build_gpt_oss(const Fields& file, Architecture& model);
-void build_glm4_moe(const Fields& file, Architecture& model);
-void build_llama4(const Fields& file, Architecture& model);
-void build_minimax_m2(const Fields& file, Architecture& model);
-void build_minimax_m3(const Fields& file, Architecture& model);
-void build_mimo_v2(const Fields& file, Architecture& model);
-void build_step3(const Fields& file, Architecture& model);
+void build_mixtral(const ModelFields& file, Architecture& model);
+void build_phimoe(const ModelFields& file, Architecture& model);
+void build_qwen3_moe(const ModelFields& file, Architecture& model);
+void build_gpt_oss(const ModelFields& file, Architecture& model);
+void build_glm4_moe(const ModelFields& file, Architecture& model);
+void build_llama4(const ModelFields& file, Architecture& model);
+void build_minimax_m2(const ModelFields& file, Architecture& model);
+void build_minimax_m3(const ModelFields& file, Architecture& model);
+void build_mimo_v2(const ModelFields& file, Architecture& model);
+void build_step3(const ModelFields& file, Architecture& model);
 
-void build_deepseek_v2(const Fields& file, Architecture& model);
-void build_deepseek_v3(const Fields& file, Architecture& model);
-void build_deepseek_v32(const Fields& file, Architecture& model);
-void build_deepseek_v4(const Fields& file, Architecture& model);
-void build_glm_dsa(const Fields& file, Architecture& model);
-void build_kimi_linear(const Fields& file, Architecture& model);
+void build_deepseek_v2(const ModelFields& file, Architecture& model);
+void build_deepseek_v3(const ModelFields& file, Architecture& model);
+void build_deepseek_v32(const ModelFields& file, Architecture& model);
+void build_deepseek_v4(const ModelFields& file, Architecture& model);
+void build_glm_dsa(const ModelFields& file, Architecture& model);
+void build_kimi_linear(const ModelFields& file, Architecture& model);
 
-void build_qwen3_next(const Fields& file, Architecture& model);
-void build_minimax_m1(const Fields& file, Architecture& model);
-void build_nemotron_h(const Fields& file, Architecture& model);
-void build_jamba(const Fields& file, Architecture& model);
+void build_qwen3_next(const ModelFields& file, Architecture& model);
+void build_minimax_m1(const ModelFields& file, Architecture& model);
+void build_nemotron_h(const ModelFields& file, Architecture& model);
+void build_jamba(const ModelFields& file, Architecture& model);
 
-void build_gemma2(const Fields& file, Architecture& model);
-void build_gemma3(const Fields& file, Architecture& model);
-void build_gemma4(const Fields& file, Architecture& model);
+void build_gemma2(const ModelFields& file, Architecture& model);
+void build_gemma3(const ModelFields& file, Architecture& model);
+void build_gemma4(const ModelFields& file, Architecture& model);
 
-void build_gpt2(const Fields& file, Architecture& model);
-void build_gptj(const Fields& file, Architecture& model);
-void build_opt(const Fields& file, Architecture& model);
-void build_bloom(const Fields& file, Architecture& model);
-void build_falcon(const Fields& file, Architecture& model);
-void build_calculon(const Fields& file, Architecture& model);
-void build_llm_analysis(const Fields& file, Architecture& model);
+void build_gpt2(const ModelFields& file, Architecture& model);
+void build_gptj(const ModelFields& file, Architecture& model);
+void build_opt(const ModelFields& file, Architecture& model);
+void build_bloom(const ModelFields& file, Architecture& model);
+void build_falcon(const ModelFields& file, Architecture& model);
+void build_calculon(const ModelFields& file, Architecture& model);
+void build_llm_analysis(const ModelFields& file, Architecture& model);
 
 }  // namespace fareline

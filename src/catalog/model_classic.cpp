@@ -22,7 +22,7 @@ struct Classic {
 
 Weight layer_norm(std::string_view op, std::int64_t size, bool bias) { return norm_weight(op, bias ? 2 * size : size); }
 
-void build_classic(const Fields& file, Architecture& model, const Classic& shape) {
+void build_classic(const ModelFields& file, Architecture& model, const Classic& shape) {
   if (file.failed()) return;
   model.other.push_back(layer_norm("final_norm", model.hidden, shape.norm_bias));
   if (shape.embedding_norm) model.other.push_back(layer_norm("embedding_norm", model.hidden, shape.norm_bias));
@@ -48,13 +48,13 @@ void build_classic(const Fields& file, Architecture& model, const Classic& shape
 }
 
 // Width of a head, where hidden widths divide into them.
-std::int64_t head_width(const Fields& file, std::string_view name, std::int64_t hidden, std::string_view heads_name, std::int64_t heads) {
+std::int64_t head_width(const ModelFields& file, std::string_view name, std::int64_t hidden, std::string_view heads_name, std::int64_t heads) {
   require_multiple(file, name, hidden, heads_name, heads);
   if (hidden / heads > most_head_dimension) file.refuse(name, "makes heads too wide", "take both from one model's file");
   return std::clamp<std::int64_t>(hidden / heads, 1, most_head_dimension);
 }
 
-std::int64_t four_times(const Fields& file, std::string_view name, std::int64_t hidden) {
+std::int64_t four_times(const ModelFields& file, std::string_view name, std::int64_t hidden) {
   if (file.has(name)) return file.whole(name);
   file.note_default(name, fmt::format("four times the hidden width, {}", 4 * hidden));
   if (4 * hidden > most_dimension) file.refuse(name, "four times the hidden width is out of range", "state the width");
@@ -63,7 +63,7 @@ std::int64_t four_times(const Fields& file, std::string_view name, std::int64_t 
 
 }  // namespace
 
-void build_gpt2(const Fields& file, Architecture& model) {
+void build_gpt2(const ModelFields& file, Architecture& model) {
   model.hidden = file.whole_of("n_embd", "hidden_size");
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole_of("n_positions", "n_ctx");
@@ -75,7 +75,7 @@ void build_gpt2(const Fields& file, Architecture& model) {
   build_classic(file, model, shape);
 }
 
-void build_gptj(const Fields& file, Architecture& model) {
+void build_gptj(const ModelFields& file, Architecture& model) {
   model.hidden = file.whole("n_embd");
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole("n_positions");
@@ -87,7 +87,7 @@ void build_gptj(const Fields& file, Architecture& model) {
   build_classic(file, model, shape);
 }
 
-void build_opt(const Fields& file, Architecture& model) {
+void build_opt(const ModelFields& file, Architecture& model) {
   model.hidden = file.whole("hidden_size");
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole("max_position_embeddings");
@@ -102,7 +102,7 @@ void build_opt(const Fields& file, Architecture& model) {
   build_classic(file, model, shape);
 }
 
-void build_bloom(const Fields& file, Architecture& model) {
+void build_bloom(const ModelFields& file, Architecture& model) {
   model.hidden = file.has("n_embed") ? file.whole("n_embed") : file.whole("hidden_size");
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole_if("seq_length", 0, most_dimension, 1);
@@ -115,7 +115,7 @@ void build_bloom(const Fields& file, Architecture& model) {
   build_classic(file, model, shape);
 }
 
-void build_falcon(const Fields& file, Architecture& model) {
+void build_falcon(const ModelFields& file, Architecture& model) {
   model.hidden = file.whole("hidden_size");
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole_or("max_position_embeddings", 2048);
@@ -136,7 +136,7 @@ void build_falcon(const Fields& file, Architecture& model) {
 }
 
 // {"hidden", "feedforward", "seq_size", "attn_heads", "attn_size", "num_blocks"}: GPT's transformer, whatever the model's own.
-void build_calculon(const Fields& file, Architecture& model) {
+void build_calculon(const ModelFields& file, Architecture& model) {
   model.hidden = file.whole("hidden");
   model.max_context = file.whole("seq_size");
   model.tied = true;
@@ -155,7 +155,7 @@ void build_calculon(const Fields& file, Architecture& model) {
 }
 
 // {"n_head", "hidden_dim", "ffn_embed_dim", "num_layers", "vocab_size", "max_seq_len", "num_key_value_heads", "model_type"}
-void build_llm_analysis(const Fields& file, Architecture& model) {
+void build_llm_analysis(const ModelFields& file, Architecture& model) {
   model.hidden = file.whole("hidden_dim");
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole_if("max_seq_len", 0, most_dimension, 1);

@@ -17,7 +17,7 @@ struct Latent {
   bool output_gate = false;
 };
 
-Latent read_latent(const Fields& file) {
+Latent read_latent(const ModelFields& file) {
   Latent shape{.heads = file.whole("num_attention_heads", most_heads), .rank = file.whole("kv_lora_rank", most_head_dimension),
                .nope = file.whole("qk_nope_head_dim", most_head_dimension), .rope = file.whole("qk_rope_head_dim", most_head_dimension, 0),
                .value = file.whole("v_head_dim", most_head_dimension), .bias = file.flag_if("attention_bias", false)};
@@ -60,7 +60,7 @@ void add_latent_attention(LayerDraft& layer, std::int64_t hidden, const Latent& 
 // modeling_deepseek_v32.py, DeepseekV32Indexer: wq_b, wk, a LayerNorm of the key, weights_proj.
 struct Indexer { std::int64_t heads = 0, dim = 0, topk = 0; };
 
-Indexer read_indexer(const Fields& file) {
+Indexer read_indexer(const ModelFields& file) {
   return {.heads = file.whole("index_n_heads", most_heads), .dim = file.whole("index_head_dim", most_head_dimension),
           .topk = file.whole("index_topk")};
 }
@@ -81,7 +81,7 @@ void add_indexer(LayerDraft& layer, std::int64_t hidden, std::int64_t query_rank
 
 enum class Indexing { none, every_layer, shared };
 
-void build_deepseek(const Fields& file, Architecture& model, Indexing indexing, bool router_bias) {
+void build_deepseek(const ModelFields& file, Architecture& model, Indexing indexing, bool router_bias) {
   const std::int64_t layers = read_frame(file, model, false);
   const Latent shape = read_latent(file);
   Indexer indexer;
@@ -137,20 +137,20 @@ void build_deepseek(const Fields& file, Architecture& model, Indexing indexing, 
 
 }  // namespace
 
-void build_deepseek_v2(const Fields& file, Architecture& model) {
+void build_deepseek_v2(const ModelFields& file, Architecture& model) {
   // A score correction exists only where experts are balanced without an auxiliary loss ("noaux_tc").
   build_deepseek(file, model, Indexing::none, file.text_or("topk_method", "greedy") == "noaux_tc");
 }
 
-void build_deepseek_v3(const Fields& file, Architecture& model) { build_deepseek(file, model, Indexing::none, true); }
-void build_deepseek_v32(const Fields& file, Architecture& model) { build_deepseek(file, model, Indexing::every_layer, true); }
-void build_glm_dsa(const Fields& file, Architecture& model) { build_deepseek(file, model, Indexing::shared, true); }
+void build_deepseek_v3(const ModelFields& file, Architecture& model) { build_deepseek(file, model, Indexing::none, true); }
+void build_deepseek_v32(const ModelFields& file, Architecture& model) { build_deepseek(file, model, Indexing::every_layer, true); }
+void build_glm_dsa(const ModelFields& file, Architecture& model) { build_deepseek(file, model, Indexing::shared, true); }
 
 // One key-value vector a token for all heads, whole within the window and pooled beyond it: every 4 tokens with an indexer
 // that selects, every 128 tokens without one, or not at all (compress_ratios 4, 128, 0). Hyper-connections carry hc_mult streams.
 // Source: huggingface/transformers@02356fe, modular_deepseek_v4.py (DeepseekV4Attention, -CSACompressor, -HCACompressor,
 // -Indexer, -HyperConnection, -HyperHead).
-void build_deepseek_v4(const Fields& file, Architecture& model) {
+void build_deepseek_v4(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const std::int64_t heads = file.whole("num_attention_heads", most_heads), dim = file.whole("head_dim", most_head_dimension);
   const std::int64_t kv_heads = file.whole_or("num_key_value_heads", 1, most_heads);
@@ -252,11 +252,11 @@ void build_deepseek_v4(const Fields& file, Architecture& model) {
 // Source: moonshotai/Kimi-Linear-48B-A3B-Instruct, modeling_kimi.py (KimiDeltaAttention: q, k, v with short convolutions,
 // f_a, f_b, b, g, o_norm, A_log, dt_bias); Kimi K3 report (arXiv 2607.24653), section 2.2 (attention residuals), and the tensors
 // of its checkpoint (routed_expert_down_proj, _norm, _up_proj, g_proj, self_attention_res_proj, mlp_res_proj).
-void build_kimi_linear(const Fields& file, Architecture& model) {
+void build_kimi_linear(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   Latent latent = read_latent(file);
   latent.output_gate = file.flag_if("mla_use_output_gate", false);
-  const std::optional<Fields> linear = file.object("linear_attn_config");
+  const std::optional<ModelFields> linear = file.object("linear_attn_config");
   if (!linear) file.refuse("linear_attn_config", "is missing", "state its kda_layers, full_attn_layers, num_heads and head_dim");
   if (file.failed()) return;
   const std::int64_t heads = linear->whole("num_heads", most_heads), dim = linear->whole("head_dim", most_head_dimension);

@@ -11,7 +11,7 @@ namespace fareline {
 
 namespace {
 
-void require_active(const Fields& file, std::string_view name, std::int64_t active, std::int64_t experts) {
+void require_active(const ModelFields& file, std::string_view name, std::int64_t active, std::int64_t experts) {
   if (active > experts) file.refuse(name, fmt::format("{} of {} experts cannot be active", active, experts), "take both from one model's file");
 }
 
@@ -20,7 +20,7 @@ bool set_in(const std::vector<std::int64_t>& flags, std::int64_t index) { return
 
 }  // namespace
 
-void build_mixtral(const Fields& file, Architecture& model) {
+void build_mixtral(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   const std::int64_t window = file.whole_if("sliding_window", 0);
@@ -41,7 +41,7 @@ void build_mixtral(const Fields& file, Architecture& model) {
 }
 
 // Source: huggingface/transformers, modeling_phimoe.py: LayerNorms with biases, biased projections, Mixtral's expert block.
-void build_phimoe(const Fields& file, Architecture& model) {
+void build_phimoe(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   model.other.front().matrix.outputs *= 2;  // a LayerNorm has a bias as well
   const Heads heads = read_heads(file, model.hidden);
@@ -69,7 +69,7 @@ void build_phimoe(const Fields& file, Architecture& model) {
     });
 }
 
-void build_qwen3_moe(const Fields& file, Architecture& model) {
+void build_qwen3_moe(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   const bool bias = file.flag_if("attention_bias", false);
@@ -99,7 +99,7 @@ void build_qwen3_moe(const Fields& file, Architecture& model) {
   }
 }
 
-void build_gpt_oss(const Fields& file, Architecture& model) {
+void build_gpt_oss(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   const std::int64_t window = file.whole_or("sliding_window", 128);
@@ -129,7 +129,7 @@ void build_gpt_oss(const Fields& file, Architecture& model) {
   }
 }
 
-void build_glm4_moe(const Fields& file, Architecture& model) {
+void build_glm4_moe(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   const bool bias = file.flag_or("attention_bias", false), norm = file.flag_or("use_qk_norm", false);
@@ -158,7 +158,7 @@ void build_glm4_moe(const Fields& file, Architecture& model) {
 
 // Source: huggingface/transformers, configuration_llama4.py and modeling_llama4.py: three layers of four rotate and attend
 // within chunks, the fourth has no positions and attends to everything; the norms of queries and keys have no weights.
-void build_llama4(const Fields& file, Architecture& model) {
+void build_llama4(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   const bool bias = file.flag_if("attention_bias", false);
@@ -213,7 +213,7 @@ constexpr ExpertModules minimax_modules{.router = "block_sparse_moe.gate", .gate
 }  // namespace
 
 // Source: vllm-project/vllm, vllm/model_executor/models/minimax_m2.py: norms over all heads at once ("per_layer").
-void build_minimax_m2(const Fields& file, Architecture& model) {
+void build_minimax_m2(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   HeadNorm norm = HeadNorm::none;
@@ -240,7 +240,7 @@ void build_minimax_m2(const Fields& file, Architecture& model) {
 // Blocks of keys are chosen by an indexer with as many heads as there are KV heads and one key a token.
 // Source: vllm-project/vllm, vllm/model_executor/models/minimax_m3 (index_q_proj, index_k_proj; no index value where
 // sparse_disable_index_value is set).
-void build_minimax_m3(const Fields& file, Architecture& model) {
+void build_minimax_m3(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   HeadNorm norm = HeadNorm::none;
@@ -254,7 +254,7 @@ void build_minimax_m3(const Fields& file, Architecture& model) {
   const std::vector<std::int64_t> sparse_mlp = file.wholes("moe_layer_freq", layers, 1, true);
   std::vector<std::int64_t> selects(static_cast<std::size_t>(layers), 0), valueless(static_cast<std::size_t>(layers), 1);
   std::int64_t index_heads = 0, index_dim = 0, blocks = 0, block = 1;
-  if (const std::optional<Fields> sparse = file.object("sparse_attention_config"); sparse && sparse->flag_if("use_sparse_attention", false)) {
+  if (const std::optional<ModelFields> sparse = file.object("sparse_attention_config"); sparse && sparse->flag_if("use_sparse_attention", false)) {
     selects = sparse->wholes("sparse_attention_freq", layers, 1, true);
     if (sparse->has("sparse_disable_index_value")) valueless = sparse->wholes("sparse_disable_index_value", layers, 1, true);
     index_heads = sparse->whole("sparse_num_index_heads", most_heads);
@@ -301,7 +301,7 @@ void build_minimax_m3(const Fields& file, Architecture& model) {
 
 // Source: huggingface.co/XiaomiMiMo/MiMo-V2-Flash, modeling_mimo_v2_flash.py: window layers have their own heads, and one
 // learnt logit a head in the softmax.
-void build_mimo_v2(const Fields& file, Architecture& model) {
+void build_mimo_v2(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const bool bias = file.flag_if("attention_bias", false);
   const GroupedQuery full{.kind = AttentionKind::full, .heads = file.whole("num_attention_heads", most_heads),
@@ -339,7 +339,7 @@ void build_mimo_v2(const Fields& file, Architecture& model) {
 
 // Source: stepfun-ai/Step-3.5-Flash, modeling_step3p5.py: norms of each head's queries and keys; attention_other_setting
 // states the heads of window layers; use_head_wise_attn_gate adds one gate a head.
-void build_step3(const Fields& file, Architecture& model) {
+void build_step3(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   GroupedQuery full{.heads = file.whole("num_attention_heads", most_heads),
                     .kv_heads = file.whole_of("num_key_value_heads", "num_attention_groups", most_heads),
@@ -349,7 +349,7 @@ void build_step3(const Fields& file, Architecture& model) {
   GroupedQuery sliding = full;
   sliding.kind = AttentionKind::sliding;
   sliding.window = file.whole("sliding_window");
-  if (const std::optional<Fields> other = file.object("attention_other_setting")) {
+  if (const std::optional<ModelFields> other = file.object("attention_other_setting")) {
     sliding.heads = other->whole_if("num_attention_heads", full.heads, most_heads, 1);
     sliding.kv_heads = other->whole_if("num_attention_groups", full.kv_heads, most_heads, 1);
     sliding.qk_dim = sliding.v_dim = other->whole_if("head_dim", full.qk_dim, most_head_dimension, 1);

@@ -20,44 +20,44 @@ std::string quoted(const nlohmann::json& value) {
 
 }  // namespace
 
-void Reading::refuse(std::string where, std::string what, std::string remedy) {
+void ModelReading::refuse(std::string where, std::string what, std::string remedy) {
   if (!error) error = Error{std::move(where), std::move(what), std::move(remedy)};
 }
 
-std::string Fields::where(std::string_view name) const {
+std::string ModelFields::where(std::string_view name) const {
   if (path_.empty()) return std::string(name);
   return name.empty() ? path_ : path_ + "." + std::string(name);
 }
 
-void Fields::refuse(std::string_view name, std::string what, std::string remedy) const {
+void ModelFields::refuse(std::string_view name, std::string what, std::string remedy) const {
   reading_->refuse(where(name), std::move(what), std::move(remedy));
 }
 
-void Fields::note_default(std::string_view name, std::string_view value) const {
+void ModelFields::note_default(std::string_view name, std::string_view value) const {
   note(fmt::format("{} is not in the file: {}, the default of {}", where(name), value, reading_->defaults));
 }
 
-const nlohmann::json* Fields::find(std::string_view name) const {
+const nlohmann::json* ModelFields::find(std::string_view name) const {
   if (!object_->is_object()) return nullptr;
   const auto found = object_->find(name);
   return found == object_->end() || found->is_null() ? nullptr : &*found;
 }
 
-bool Fields::has(std::string_view name) const { return find(name) != nullptr; }
+bool ModelFields::has(std::string_view name) const { return find(name) != nullptr; }
 
-bool Fields::states(std::string_view name) const { return object_->is_object() && object_->find(name) != object_->end(); }
+bool ModelFields::states(std::string_view name) const { return object_->is_object() && object_->find(name) != object_->end(); }
 
-bool Fields::is_list(std::string_view name) const {
+bool ModelFields::is_list(std::string_view name) const {
   const nlohmann::json* value = find(name);
   return value && value->is_array();
 }
 
-bool Fields::is_text(std::string_view name) const {
+bool ModelFields::is_text(std::string_view name) const {
   const nlohmann::json* value = find(name);
   return value && value->is_string();
 }
 
-std::int64_t Fields::checked(const nlohmann::json& value, const std::string& place, std::int64_t low, std::int64_t high) const {
+std::int64_t ModelFields::checked(const nlohmann::json& value, const std::string& place, std::int64_t low, std::int64_t high) const {
   const auto bad = [&](std::string_view what) {
     reading_->refuse(place, fmt::format("{} {}", quoted(value), what), fmt::format("write a whole number from {} to {}", low, high));
     return low;
@@ -74,29 +74,29 @@ std::int64_t Fields::checked(const nlohmann::json& value, const std::string& pla
   return whole < low || whole > high ? bad("is out of range") : whole;
 }
 
-std::int64_t Fields::whole(std::string_view name, std::int64_t high, std::int64_t low) const {
+std::int64_t ModelFields::whole(std::string_view name, std::int64_t high, std::int64_t low) const {
   const nlohmann::json* value = find(name);
   if (value) return checked(*value, where(name), low, high);
   refuse(name, "is missing", fmt::format("the model type needs it and {} states no default that holds for every model", reading_->defaults));
   return low;
 }
 
-std::int64_t Fields::whole_of(std::string_view name, std::string_view other, std::int64_t high, std::int64_t low) const {
+std::int64_t ModelFields::whole_of(std::string_view name, std::string_view other, std::int64_t high, std::int64_t low) const {
   return has(other) && !has(name) ? whole(other, high, low) : whole(name, high, low);
 }
 
-std::int64_t Fields::whole_or(std::string_view name, std::int64_t otherwise, std::int64_t high, std::int64_t low) const {
+std::int64_t ModelFields::whole_or(std::string_view name, std::int64_t otherwise, std::int64_t high, std::int64_t low) const {
   if (const nlohmann::json* value = find(name)) return checked(*value, where(name), low, high);
   note_default(name, fmt::format("{}", otherwise));
   return otherwise;
 }
 
-std::int64_t Fields::whole_if(std::string_view name, std::int64_t otherwise, std::int64_t high, std::int64_t low) const {
+std::int64_t ModelFields::whole_if(std::string_view name, std::int64_t otherwise, std::int64_t high, std::int64_t low) const {
   const nlohmann::json* value = find(name);
   return value ? checked(*value, where(name), low, high) : otherwise;
 }
 
-double Fields::number(std::string_view name, double low, double high) const {
+double ModelFields::number(std::string_view name, double low, double high) const {
   const nlohmann::json* value = find(name);
   if (!value || !value->is_number()) {
     refuse(name, value ? quoted(*value) + " is not a number" : "is missing", fmt::format("write a number from {} to {}", low, high));
@@ -108,17 +108,17 @@ double Fields::number(std::string_view name, double low, double high) const {
   return low;
 }
 
-bool Fields::flag(std::string_view name) const {
+bool ModelFields::flag(std::string_view name) const {
   if (!has(name)) refuse(name, "is missing", "write true or false");
   return flag_if(name, false);
 }
 
-bool Fields::flag_or(std::string_view name, bool otherwise) const {
+bool ModelFields::flag_or(std::string_view name, bool otherwise) const {
   if (!has(name)) note_default(name, otherwise ? "true" : "false");
   return flag_if(name, otherwise);
 }
 
-bool Fields::flag_if(std::string_view name, bool otherwise) const {
+bool ModelFields::flag_if(std::string_view name, bool otherwise) const {
   const nlohmann::json* value = find(name);
   if (!value) return otherwise;
   if (value->is_boolean()) return value->get<bool>();
@@ -126,12 +126,12 @@ bool Fields::flag_if(std::string_view name, bool otherwise) const {
   return otherwise;
 }
 
-std::string Fields::text(std::string_view name) const {
+std::string ModelFields::text(std::string_view name) const {
   if (!has(name)) refuse(name, "is missing", "write a name in quotes");
   return text_or(name, "");
 }
 
-std::string Fields::text_or(std::string_view name, std::string_view otherwise) const {
+std::string ModelFields::text_or(std::string_view name, std::string_view otherwise) const {
   const nlohmann::json* value = find(name);
   if (!value) return std::string(otherwise);
   if (value->is_string()) return value->get<std::string>();
@@ -139,7 +139,7 @@ std::string Fields::text_or(std::string_view name, std::string_view otherwise) c
   return std::string(otherwise);
 }
 
-std::vector<std::int64_t> Fields::wholes(std::string_view name, std::int64_t count, std::int64_t high, bool more) const {
+std::vector<std::int64_t> ModelFields::wholes(std::string_view name, std::int64_t count, std::int64_t high, bool more) const {
   std::vector<std::int64_t> values(static_cast<std::size_t>(count), 0);
   const nlohmann::json* list = find(name);
   const std::int64_t length = list && list->is_array() ? static_cast<std::int64_t>(list->size()) : -1;
@@ -155,7 +155,7 @@ std::vector<std::int64_t> Fields::wholes(std::string_view name, std::int64_t cou
   return values;
 }
 
-std::vector<std::int64_t> Fields::whole_list(std::string_view name, std::int64_t most, std::int64_t high) const {
+std::vector<std::int64_t> ModelFields::whole_list(std::string_view name, std::int64_t most, std::int64_t high) const {
   std::vector<std::int64_t> values;
   const nlohmann::json* list = find(name);
   if (!list) return values;
@@ -168,7 +168,7 @@ std::vector<std::int64_t> Fields::whole_list(std::string_view name, std::int64_t
   return values;
 }
 
-std::vector<std::string> Fields::texts(std::string_view name, std::int64_t count, bool more) const {
+std::vector<std::string> ModelFields::texts(std::string_view name, std::int64_t count, bool more) const {
   std::vector<std::string> values(static_cast<std::size_t>(count));
   const nlohmann::json* list = find(name);
   const std::int64_t length = list && list->is_array() ? static_cast<std::int64_t>(list->size()) : -1;
@@ -186,7 +186,7 @@ std::vector<std::string> Fields::texts(std::string_view name, std::int64_t count
   return values;
 }
 
-std::vector<std::string> Fields::text_list(std::string_view name, std::int64_t most) const {
+std::vector<std::string> ModelFields::text_list(std::string_view name, std::int64_t most) const {
   const nlohmann::json* list = find(name);
   if (!list) return {};
   if (!list->is_array() || static_cast<std::int64_t>(list->size()) > most) {
@@ -197,8 +197,8 @@ std::vector<std::string> Fields::text_list(std::string_view name, std::int64_t m
   return texts(name, static_cast<std::int64_t>(list->size()));
 }
 
-std::vector<Fields> Fields::objects(std::string_view name, std::int64_t count) const {
-  std::vector<Fields> values;
+std::vector<ModelFields> ModelFields::objects(std::string_view name, std::int64_t count) const {
+  std::vector<ModelFields> values;
   const nlohmann::json* list = find(name);
   const std::int64_t length = list && list->is_array() ? static_cast<std::int64_t>(list->size()) : -1;
   if (length != count) {
@@ -213,14 +213,14 @@ std::vector<Fields> Fields::objects(std::string_view name, std::int64_t count) c
   return values;
 }
 
-std::optional<Fields> Fields::object(std::string_view name) const {
+std::optional<ModelFields> ModelFields::object(std::string_view name) const {
   const nlohmann::json* value = find(name);
   if (!value) return std::nullopt;
   if (!value->is_object()) {
     refuse(name, quoted(*value) + " is not an object", "write {...}");
     return std::nullopt;
   }
-  return Fields(*value, where(name), *reading_);
+  return ModelFields(*value, where(name), *reading_);
 }
 
 }  // namespace fareline

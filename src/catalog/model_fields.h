@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading the fields of a config.json: typed, bounded, and with every default taken written down.
+// ModelReading the fields of a config.json: typed, bounded, and with every default taken written down.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -20,7 +20,7 @@ inline constexpr std::int64_t most_heads = 65536;
 inline constexpr std::int64_t most_head_dimension = 1048576;
 
 // What reading one file gathers: the first error, and a sentence for every default.
-struct Reading {
+struct ModelReading {
   std::optional<Error> error;
   std::vector<std::string> notes;
   std::string defaults;  // the configuration class that defaults come from: "LlamaConfig (huggingface/transformers)"
@@ -29,11 +29,11 @@ struct Reading {
   void note(std::string sentence) { notes.push_back(std::move(sentence)); }
 };
 
-// One object of the file. The first thing wrong is kept in Reading::error and what is returned from then on is harmless
+// One object of the file. The first thing wrong is kept in ModelReading::error and what is returned from then on is harmless
 // (the lower bound, false, as many zeros as asked for), so that a reader needs one check, at its end.
-class Fields {
+class ModelFields {
  public:
-  Fields(const nlohmann::json& object, std::string path, Reading& reading) : object_(&object), path_(std::move(path)), reading_(&reading) {}
+  ModelFields(const nlohmann::json& object, std::string path, ModelReading& reading) : object_(&object), path_(std::move(path)), reading_(&reading) {}
 
   bool has(std::string_view name) const;     // present and not null
   bool states(std::string_view name) const;  // present, null or not
@@ -57,8 +57,8 @@ class Fields {
   std::vector<std::int64_t> whole_list(std::string_view name, std::int64_t most, std::int64_t high) const;
   std::vector<std::string> texts(std::string_view name, std::int64_t count, bool more = false) const;
   std::vector<std::string> text_list(std::string_view name, std::int64_t most) const;  // of any length up to `most`
-  std::vector<Fields> objects(std::string_view name, std::int64_t count) const;
-  std::optional<Fields> object(std::string_view name) const;    // nothing where absent
+  std::vector<ModelFields> objects(std::string_view name, std::int64_t count) const;
+  std::optional<ModelFields> object(std::string_view name) const;    // nothing where absent
   bool is_list(std::string_view name) const;
   bool is_text(std::string_view name) const;
 
@@ -69,7 +69,7 @@ class Fields {
   void note_default(std::string_view name, std::string_view value) const;
   std::string where(std::string_view name) const;
   const nlohmann::json& json() const { return *object_; }
-  Reading& reading() const { return *reading_; }
+  ModelReading& reading() const { return *reading_; }
 
  private:
   const nlohmann::json* find(std::string_view name) const;
@@ -77,7 +77,7 @@ class Fields {
 
   const nlohmann::json* object_;
   std::string path_;
-  Reading* reading_;
+  ModelReading* reading_;
 };
 
 }  // namespace fareline

@@ -11,7 +11,7 @@ namespace fareline {
 namespace {
 
 // Which layers attend within the window: layer_types where stated, otherwise all but every `period`th.
-std::vector<bool> read_windows(const Fields& file, std::int64_t layers, std::int64_t period) {
+std::vector<bool> read_windows(const ModelFields& file, std::int64_t layers, std::int64_t period) {
   std::vector<bool> slides(static_cast<std::size_t>(layers));
   if (file.has("layer_types")) {
     const std::vector<std::string> types = file.texts("layer_types", layers);
@@ -28,7 +28,7 @@ std::vector<bool> read_windows(const Fields& file, std::int64_t layers, std::int
 
 }  // namespace
 
-void build_gemma2(const Fields& file, Architecture& model) {
+void build_gemma2(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, true);
   const std::int64_t heads = file.whole("num_attention_heads", most_heads), kv_heads = file.whole("num_key_value_heads", most_heads);
   require_multiple(file, "num_attention_heads", heads, "num_key_value_heads", kv_heads);
@@ -51,7 +51,7 @@ void build_gemma2(const Fields& file, Architecture& model) {
 }
 
 // The published files leave out what equals the defaults of Gemma3TextConfig.
-void build_gemma3(const Fields& file, Architecture& model) {
+void build_gemma3(const ModelFields& file, Architecture& model) {
   model.hidden = file.whole("hidden_size");
   model.vocabulary = file.whole_or("vocab_size", 262208);
   model.max_context = file.whole_or("max_position_embeddings", 131072);
@@ -80,7 +80,7 @@ void build_gemma3(const Fields& file, Architecture& model) {
 // Source: huggingface/transformers@033b1a8, modular_gemma4.py: full layers have their own head width and, where
 // attention_k_eq_v is set, their own KV heads and no V projection; the last num_kv_shared_layers read the KV of earlier layers;
 // a mixture of experts beside the MLP; a vector a layer for every token of the vocabulary.
-void build_gemma4(const Fields& file, Architecture& model) {
+void build_gemma4(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, true);
   const std::int64_t heads = file.whole("num_attention_heads", most_heads), kv_heads = file.whole("num_key_value_heads", most_heads);
   const std::int64_t dim = file.whole("head_dim", most_head_dimension), full_dim = file.whole_or("global_head_dim", 512, most_head_dimension);

@@ -67,7 +67,7 @@ void add_mamba2(LayerDraft& layer, std::int64_t hidden, const Mamba2& shape) {
 }  // namespace
 
 // Qwen3-Next and Qwen3.5.
-void build_qwen3_next(const Fields& file, Architecture& model) {
+void build_qwen3_next(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   const bool bias = file.flag_if("attention_bias", false), gate = file.flag_or("attn_output_gate", true);
@@ -124,7 +124,7 @@ void build_qwen3_next(const Fields& file, Architecture& model) {
 
 // Source: MiniMaxAI/MiniMax-M1-80k, modeling_minimax_m1.py (MiniMaxM1LightningAttention: qkv_proj, output_gate, norm, out_proj);
 // MiniMax-01 report, section 2.2.
-void build_minimax_m1(const Fields& file, Architecture& model) {
+void build_minimax_m1(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   const std::vector<std::int64_t> types = file.wholes("attn_type_list", layers, 1);
@@ -162,7 +162,7 @@ void build_minimax_m1(const Fields& file, Architecture& model) {
 // One mixer a layer: Mamba-2 (M), attention (*), MLP (-) or experts (E).
 // Source: nvidia/Nemotron-H-56B-Base-8K, modeling_nemotron_h.py; NVIDIA/TensorRT-LLM, modeling_nemotron_h.py (moe_latent_size:
 // fc1_latent_proj and fc2_latent_proj around experts without gates).
-void build_nemotron_h(const Fields& file, Architecture& model) {
+void build_nemotron_h(const ModelFields& file, Architecture& model) {
   read_frame_without_layers(file, model, false);
   model.embedding_module = "embeddings";
   const auto read_pattern = [&](std::string_view list, std::string_view text) {
@@ -247,7 +247,7 @@ void build_nemotron_h(const Fields& file, Architecture& model) {
 
 // Source: huggingface/transformers, modeling_jamba.py (JambaMambaMixer: in_proj, conv1d, x_proj, dt_proj, A_log, D, the norms of
 // dt, B and C, out_proj) and configuration_jamba.py (layers_block_type, layers_num_experts).
-void build_jamba(const Fields& file, Architecture& model) {
+void build_jamba(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, true);
   const Heads heads = read_heads(file, model.hidden);
   const std::int64_t attention_period = file.whole("attn_layer_period", most_layers), attention_offset = file.whole("attn_layer_offset", most_layers, 0);

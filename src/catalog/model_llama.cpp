@@ -25,7 +25,7 @@ bool slides(const DenseOptions& options, std::int64_t index) {
   return index >= options.window_from;
 }
 
-void build_dense(const Fields& file, Architecture& model, std::int64_t layers, const DenseOptions& options) {
+void build_dense(const ModelFields& file, Architecture& model, std::int64_t layers, const DenseOptions& options) {
   const Heads heads = read_heads(file, model.hidden);
   const std::int64_t width = file.whole("intermediate_size");
   const auto layer = [&](bool sliding) {
@@ -48,7 +48,7 @@ void build_dense(const Fields& file, Architecture& model, std::int64_t layers, c
 }
 
 // Qwen2 and Qwen3: a window only where use_sliding_window says so, from layer max_window_layers on, or as layer_types lists.
-void read_optional_window(const Fields& file, std::int64_t layers, DenseOptions& options) {
+void read_optional_window(const ModelFields& file, std::int64_t layers, DenseOptions& options) {
   if (!file.flag_if("use_sliding_window", false)) return;
   options.window = file.whole("sliding_window");
   if (file.has("layer_types"))
@@ -59,14 +59,14 @@ void read_optional_window(const Fields& file, std::int64_t layers, DenseOptions&
 
 }  // namespace
 
-void build_llama(const Fields& file, Architecture& model) {
+void build_llama(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const bool bias = file.flag_if("attention_bias", false);
   build_dense(file, model, layers,
               {.query_bias = bias, .kv_bias = bias, .output_bias = bias, .mlp_bias = file.flag_if("mlp_bias", false)});
 }
 
-void build_mistral(const Fields& file, Architecture& model) {
+void build_mistral(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   DenseOptions options;
   // null says that there is no window; a file that says nothing has MistralConfig's.
@@ -74,7 +74,7 @@ void build_mistral(const Fields& file, Architecture& model) {
   build_dense(file, model, layers, options);
 }
 
-void build_qwen2(const Fields& file, Architecture& model) {
+void build_qwen2(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   DenseOptions options{.query_bias = true, .kv_bias = true};
   file.note("q_proj, k_proj and v_proj carry biases, which the file does not say: Qwen2Attention (huggingface/transformers, modeling_qwen2.py)");
@@ -82,7 +82,7 @@ void build_qwen2(const Fields& file, Architecture& model) {
   build_dense(file, model, layers, options);
 }
 
-void build_qwen3(const Fields& file, Architecture& model) {
+void build_qwen3(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const bool bias = file.flag_if("attention_bias", false);
   DenseOptions options{.query_bias = bias, .kv_bias = bias, .output_bias = bias, .norm = HeadNorm::per_head};
@@ -90,14 +90,14 @@ void build_qwen3(const Fields& file, Architecture& model) {
   build_dense(file, model, layers, options);
 }
 
-void build_phi3(const Fields& file, Architecture& model) {
+void build_phi3(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   DenseOptions options;
   options.window = file.whole_if("sliding_window", 0);
   build_dense(file, model, layers, options);
 }
 
-void build_mimo(const Fields& file, Architecture& model) {
+void build_mimo(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const bool bias = file.flag_or("attention_bias", true);
   DenseOptions options{.query_bias = bias, .kv_bias = bias};
@@ -107,15 +107,15 @@ void build_mimo(const Fields& file, Architecture& model) {
 
 // Llama-Nemotron: every block states its own key-value grouping and width, or leaves a half out.
 // Source: huggingface.co/nvidia/Llama-3_3-Nemotron-Super-49B-v1, modeling_decilm.py and block_config.py.
-void build_nemotron_nas(const Fields& file, Architecture& model) {
+void build_nemotron_nas(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const std::int64_t heads = file.whole("num_attention_heads", most_heads);
   require_multiple(file, "hidden_size", model.hidden, "num_attention_heads", heads);
   const std::int64_t dim = std::max<std::int64_t>(1, model.hidden / heads);
   if (dim > most_head_dimension) file.refuse("hidden_size", "makes heads too wide", "take both from one model's file");
-  const std::vector<Fields> blocks = file.objects("block_configs", layers);
-  for (const Fields& block : blocks) {
-    const std::optional<Fields> attention = block.object("attention"), mlp = block.object("ffn");
+  const std::vector<ModelFields> blocks = file.objects("block_configs", layers);
+  for (const ModelFields& block : blocks) {
+    const std::optional<ModelFields> attention = block.object("attention"), mlp = block.object("ffn");
     if (!attention) block.refuse("attention", "is missing", "write {\"no_op\": true} for a block without attention");
     if (!mlp) block.refuse("ffn", "is missing", "write {\"no_op\": true} for a block without a feed-forward half");
     if (file.failed()) return;

@@ -64,7 +64,7 @@ bool matches(const ModulePattern& pattern, std::string_view name) {
   return false;
 }
 
-void add_pattern(const Fields& file, std::string_view field, Quantization& quantization, std::string_view text,
+void add_pattern(const ModelFields& file, std::string_view field, Quantization& quantization, std::string_view text,
                  std::optional<Storage> storage) {
   if (text.size() > most_pattern_length) {
     file.refuse(field, fmt::format("a name of {} characters", text.size()), "name modules of the model");
@@ -100,7 +100,7 @@ void add_pattern(const Fields& file, std::string_view field, Quantization& quant
 }
 
 // A list of names, or nothing.
-void add_patterns(const Fields& file, std::string_view field, Quantization& quantization, std::optional<Storage> storage) {
+void add_patterns(const ModelFields& file, std::string_view field, Quantization& quantization, std::optional<Storage> storage) {
   if (!file.has(field)) return;
   const nlohmann::json& list = file.json()[std::string(field)];
   if (!list.is_array() || list.size() > most_patterns) {
@@ -141,7 +141,7 @@ constexpr std::array algorithms{
     Algorithm{"W8A8_SQ_PER_CHANNEL", {Format::int8, Format::int8}},
 };
 
-std::optional<Storage> algorithm_named(const Fields& file, std::string_view field) {
+std::optional<Storage> algorithm_named(const ModelFields& file, std::string_view field) {
   const std::string name = file.text(field);
   for (const Algorithm& algorithm : algorithms)
     if (algorithm.name == name) return algorithm.storage;
@@ -152,7 +152,7 @@ std::optional<Storage> algorithm_named(const Fields& file, std::string_view fiel
 }
 
 // The format of integers of `bits` in groups of `group` (-1: a channel).
-std::optional<Format> integer_format(const Fields& file, std::string_view field, std::int64_t bits, std::int64_t group) {
+std::optional<Format> integer_format(const ModelFields& file, std::string_view field, std::int64_t bits, std::int64_t group) {
   if (bits == 8) return Format::int8;
   if (bits == 4) {
     if (group == 32) return Format::int4_32;
@@ -166,7 +166,7 @@ std::optional<Format> integer_format(const Fields& file, std::string_view field,
 
 // A scheme of compressed-tensors or modelopt: {"num_bits", "type", "group_size", "strategy"}.
 // Source: neuralmagic/compressed-tensors, src/compressed_tensors/quantization/quant_args.py.
-std::optional<Format> scheme_format(const Fields& scheme, std::string_view storage_name) {
+std::optional<Format> scheme_format(const ModelFields& scheme, std::string_view storage_name) {
   const std::int64_t bits = scheme.whole("num_bits", 32), group = scheme.whole_if("group_size", -1, most_dimension, -1);
   const std::string type = scheme.text_or("type", "int"), strategy = scheme.text_or("strategy", "");
   if (type == "int") return integer_format(scheme, "num_bits", bits, group);
@@ -181,18 +181,18 @@ std::optional<Format> scheme_format(const Fields& scheme, std::string_view stora
 }
 
 // config_groups: {"group_0": {"weights": {…}, "input_activations": {…}, "targets": ["Linear"]}, …}
-void read_groups(const Fields& config, Quantization& quantization, Format dtype) {
-  const std::optional<Fields> groups = config.object("config_groups");
+void read_groups(const ModelFields& config, Quantization& quantization, Format dtype) {
+  const std::optional<ModelFields> groups = config.object("config_groups");
   if (!groups) return;
   for (const auto& [name, value] : groups->json().items()) {
-    const std::optional<Fields> group = groups->object(name);
+    const std::optional<ModelFields> group = groups->object(name);
     if (!group || config.failed()) return;
-    const std::optional<Fields> weights = group->object("weights");
+    const std::optional<ModelFields> weights = group->object("weights");
     if (!weights) continue;  // only activations
     const std::string packing = group->text_or("format", config.text_or("format", ""));
     const std::optional<Format> stored = scheme_format(*weights, packing);
     std::optional<Format> fed = dtype;
-    if (const std::optional<Fields> inputs = group->object("input_activations")) fed = scheme_format(*inputs, packing);
+    if (const std::optional<ModelFields> inputs = group->object("input_activations")) fed = scheme_format(*inputs, packing);
     if (!stored || !fed) return;
     const Storage storage{*stored, *fed};
     bool all = !group->has("targets");
@@ -205,21 +205,21 @@ void read_groups(const Fields& config, Quantization& quantization, Format dtype)
   }
 }
 
-void read_quantized_layers(const Fields& config, Quantization& quantization) {
-  const std::optional<Fields> layers = config.object("quantized_layers");
+void read_quantized_layers(const ModelFields& config, Quantization& quantization) {
+  const std::optional<ModelFields> layers = config.object("quantized_layers");
   if (!layers) return;
   if (layers->json().size() > most_patterns) config.refuse("quantized_layers", "has too many entries", "name modules of the model");
   for (const auto& [name, value] : layers->json().items()) {
     if (config.failed()) return;
     // The later experts of a layer are looked at by name only where they could differ: all are read.
-    const std::optional<Fields> layer = layers->object(name);
+    const std::optional<ModelFields> layer = layers->object(name);
     if (!layer) return;
     if (const std::optional<Storage> storage = algorithm_named(*layer, "quant_algo"))
       add_pattern(config, "quantized_layers", quantization, name, storage);
   }
 }
 
-std::optional<Format> read_kv(const Fields& config) {
+std::optional<Format> read_kv(const ModelFields& config) {
   if (config.has("kv_cache_quant_algo")) {
     const std::string name = config.text("kv_cache_quant_algo");
     if (name == "FP8") return Format::fp8;
@@ -229,14 +229,14 @@ std::optional<Format> read_kv(const Fields& config) {
   } else if (config.is_text("kv_cache_scheme")) {
     if (config.text("kv_cache_scheme") == "FP8") return Format::fp8;
     config.refuse("kv_cache_scheme", "is not known", "known: \"FP8\", or an object");
-  } else if (const std::optional<Fields> scheme = config.object("kv_cache_scheme")) {
+  } else if (const std::optional<ModelFields> scheme = config.object("kv_cache_scheme")) {
     return scheme_format(*scheme, "");
   }
   return std::nullopt;
 }
 
 // A modelopt description: the object "quantization" of hf_quant_config.json, or quantization_config with quant_method modelopt.
-void read_modelopt(const Fields& config, Quantization& quantization, Format dtype) {
+void read_modelopt(const ModelFields& config, Quantization& quantization, Format dtype) {
   const std::string algorithm = config.has("quant_algo") ? config.text("quant_algo") : "";
   if (algorithm == "MIXED_PRECISION") {
     read_quantized_layers(config, quantization);
@@ -255,7 +255,7 @@ void read_modelopt(const Fields& config, Quantization& quantization, Format dtyp
 }
 
 // The 8-bit floats of huggingface/transformers (FineGrainedFP8Config), which DeepSeek published first.
-void read_fp8(const Fields& config, Quantization& quantization) {
+void read_fp8(const ModelFields& config, Quantization& quantization) {
   const std::string activations = config.text_or("activation_scheme", "dynamic");
   Format stored = Format::fp8;
   if (config.has("weight_block_size")) {
@@ -431,7 +431,7 @@ class RegularMatcher {
 
 std::optional<bool> matches_regular(std::string_view pattern, std::string_view text) { return RegularMatcher(pattern).run(text); }
 
-Format read_dtype(const Fields& file) {
+Format read_dtype(const ModelFields& file) {
   for (const std::string_view field : {"torch_dtype", "dtype"}) {
     if (!file.has(field)) continue;
     std::string name = file.text(field);
@@ -447,12 +447,12 @@ Format read_dtype(const Fields& file) {
   return Format::bf16;
 }
 
-Quantization read_quantization(const Fields& outer, const Fields& file, const std::optional<Fields>& hf_quant, Format dtype) {
+Quantization read_quantization(const ModelFields& outer, const ModelFields& file, const std::optional<ModelFields>& hf_quant, Format dtype) {
   Quantization quantization;
   quantization.rest = {dtype, dtype};
-  std::optional<Fields> config = file.object("quantization_config");
+  std::optional<ModelFields> config = file.object("quantization_config");
   if (!config) config = outer.object("quantization_config");
-  std::optional<Fields> modelopt;
+  std::optional<ModelFields> modelopt;
   if (hf_quant) {
     modelopt = hf_quant->object("quantization");
     if (!modelopt) modelopt = *hf_quant;

@@ -40,10 +40,10 @@ struct Quantization {
 };
 
 // The dtype of a configuration; bf16, noted, where it states none.
-Format read_dtype(const Fields& file);
+Format read_dtype(const ModelFields& file);
 
 // Reads quantization_config of `file` (or of `outer`, which wraps it) and the text of hf_quant_config.json.
-Quantization read_quantization(const Fields& outer, const Fields& file, const std::optional<Fields>& hf_quant, Format dtype);
+Quantization read_quantization(const ModelFields& outer, const ModelFields& file, const std::optional<ModelFields>& hf_quant, Format dtype);
 
 // How the module `name` of layer `layer` ("layers.3.self_attn.q_proj", 3; -1: of no layer) is stored. `linear`: it is one of
 // the linear modules that a method converts unless told otherwise.

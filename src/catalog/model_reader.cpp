@@ -168,7 +168,7 @@ class Assembly {
 };
 
 // Refuses what would overflow or is beyond any model.
-bool within_bounds(const Architecture& model, Reading& reading) {
+bool within_bounds(const Architecture& model, ModelReading& reading) {
   double total = 2.0 * static_cast<double>(model.hidden) * static_cast<double>(model.vocabulary);
   std::vector<double> sizes;
   const auto size = [](const std::vector<Weight>& weights) {
@@ -205,9 +205,9 @@ Expected<Model> read_model(std::string_view name, std::string_view config_json, 
   const Expected<const ModelFamily*> family = find_family(*outer_json, inner_json);
   if (!family) return std::unexpected(Error(family.error()).within(place));
 
-  Reading reading;
+  ModelReading reading;
   reading.defaults = std::string((*family)->defaults);
-  const Fields outer(*outer_json, "", reading), file(inner_json, wraps ? "text_config" : "", reading);
+  const ModelFields outer(*outer_json, "", reading), file(inner_json, wraps ? "text_config" : "", reading);
   if (wraps) {
     reading.note("the text part of a model that also takes other input is read; its towers and projectors are left out");
     // What the wrapper says for the whole model holds for its text part.
@@ -223,7 +223,7 @@ Expected<Model> read_model(std::string_view name, std::string_view config_json, 
   Quantization quantization;
   if (!reading.error) {
     dtype = read_dtype(file.has("torch_dtype") || file.has("dtype") ? file : outer);
-    std::optional<Fields> hf_quant;
+    std::optional<ModelFields> hf_quant;
     if (quant_json.is_object()) hf_quant.emplace(quant_json, "hf_quant_config.json", reading);
     quantization = read_quantization(outer, file, hf_quant, dtype);
   }

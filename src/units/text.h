@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "units/error.h"
 #include "units/quantity.h"
@@ -18,7 +19,9 @@ Expected<double> parse_quantity(std::string_view text, Dim dim);
 
 template <class Q>
 Expected<Q> parse(std::string_view text) {
-  return parse_quantity(text, Q::dim).transform([](double value) { return Q::from_coherent(value); });
+  Expected<double> value = parse_quantity(text, Q::dim);
+  if (!value) return std::unexpected(std::move(value.error()));
+  return Q::from_coherent(*value);
 }
 
 // Returns a count: "4096", "128k" (1e3), "1M", "15T", "8Ki" (2^10). Errors: not a whole number, negative, above 2^53.

@@ -17,6 +17,12 @@ constexpr Range<Seconds> believable_overhead{0 * unit::s, 10 * unit::s};
 constexpr Range<double> share_of_peak{std::numeric_limits<double>::denorm_min(), 1};  // (0, 1]
 constexpr Range<double> share_of_time{0, 1};
 
+// Times an entry may leave out: absent is zero, which is what a kernel without the effect has.
+constexpr std::pair<std::string_view, Seconds Efficiency::*> optional_times[] = {{"item_time", &Efficiency::item_time},
+                                                                                {"depth_time", &Efficiency::depth_time},
+                                                                                {"peer_latency", &Efficiency::peer_latency},
+                                                                                {"second_latency", &Efficiency::second_latency}};
+
 // The kernels and formats one entry speaks of; -1 for all.
 struct Scope {
   int kernel = -1, format = -1;
@@ -58,6 +64,11 @@ void read_kernels(Fields& fields, Calibration& calibration) {
     efficiency.latency = entry.quantity<Seconds>("latency", believable_overhead);
     efficiency.serial_share = entry.number("serial_share", share_of_time);
     efficiency.tile = static_cast<int>(entry.count("tile", {1, 65536}));
+    for (const auto& [key, member] : optional_times)
+      if (entry.has(key)) efficiency.*member = entry.quantity<Seconds>(key, believable_overhead);
+    if (entry.has("depth_most")) efficiency.depth_most = entry.number("depth_most", {1, 1e9});
+    if (entry.has("softmax_dims")) efficiency.softmax_dims = entry.number("softmax_dims", {0, 4096});
+    if (entry.has("second_share")) efficiency.second_share = entry.number("second_share", share_of_peak);
     efficiency.fitted = entry.flag("fitted");
     entry.done();
     for (const auto& [earlier, unused] : entries)
@@ -97,14 +108,20 @@ std::string exact_text(Seconds value) {
 }
 
 nlohmann::ordered_json entry_json(std::string_view kernel, std::string_view format, const Efficiency& efficiency) {
-  return {{"kernel", kernel},
-          {"format", format},
-          {"peak_share", efficiency.peak_share},
-          {"bandwidth_share", efficiency.bandwidth_share},
-          {"latency", exact_text(efficiency.latency)},
-          {"serial_share", efficiency.serial_share},
-          {"tile", efficiency.tile},
-          {"fitted", efficiency.fitted}};
+  nlohmann::ordered_json entry{{"kernel", kernel},
+                               {"format", format},
+                               {"peak_share", efficiency.peak_share},
+                               {"bandwidth_share", efficiency.bandwidth_share},
+                               {"latency", exact_text(efficiency.latency)},
+                               {"serial_share", efficiency.serial_share},
+                               {"tile", efficiency.tile}};
+  for (const auto& [key, member] : optional_times)
+    if (efficiency.*member > Seconds{}) entry[std::string(key)] = exact_text(efficiency.*member);
+  if (efficiency.depth_most > 0) entry["depth_most"] = efficiency.depth_most;
+  if (efficiency.softmax_dims > 0) entry["softmax_dims"] = efficiency.softmax_dims;
+  if (efficiency.second_share != 1) entry["second_share"] = efficiency.second_share;
+  entry["fitted"] = efficiency.fitted;
+  return entry;
 }
 
 }  // namespace

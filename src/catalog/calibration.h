@@ -23,7 +23,8 @@ enum class Kernel : unsigned char {
   mla_decode,
   sparse_index,       // the indexer of sparse attention
   grouped_gemm,       // experts
-  recurrent,          // linear attention and state-space scans
+  recurrent_prefill,  // linear attention and state-space scans
+  recurrent_decode,
   elementwise,        // norms, rope, activations, residual, routing, sampling
   all_reduce,
   all_gather,
@@ -31,7 +32,7 @@ enum class Kernel : unsigned char {
   all_to_all,         // expert dispatch and combine
   point_to_point,     // pipeline hop, KV transfer
 };
-inline constexpr int kernel_count = 14;
+inline constexpr int kernel_count = 15;
 
 struct KernelRow {
   Kernel kernel;
@@ -45,7 +46,8 @@ inline constexpr std::array<KernelRow, kernel_count> kernels{{
     {Kernel::mla_decode, "mla_decode", "latent attention, absorbed"},
     {Kernel::sparse_index, "sparse_index", "indexer of sparse attention"},
     {Kernel::grouped_gemm, "grouped_gemm", "experts' matrix products"},
-    {Kernel::recurrent, "recurrent", "linear attention and state-space scans"},
+    {Kernel::recurrent_prefill, "recurrent_prefill", "linear attention and state-space scans"},
+    {Kernel::recurrent_decode, "recurrent_decode", "one step of a recurrent state"},
     {Kernel::elementwise, "elementwise", "norms, rope, activations, residual, routing, sampling"},
     {Kernel::all_reduce, "all_reduce", "sum over ranks, to all"},
     {Kernel::all_gather, "all_gather", "parts of every rank, to all"},
@@ -55,16 +57,26 @@ inline constexpr std::array<KernelRow, kernel_count> kernels{{
 }};
 constexpr std::string_view name(Kernel kernel) { return kernels[static_cast<std::size_t>(kernel)].name; }
 
-// What one kind of kernel achieves on one number format. For a kernel of `f` FLOP and `b` bytes
-//     t = latency + max(tf, tb) + serial_share min(tf, tb),  tf = f' / (peak_share peak),  tb = b / (bandwidth_share bandwidth)
-// where f' counts rows rounded up to `tile`. A collective has bandwidth_share of the link's one-way bandwidth, and
-// `latency` a hop on top of the link's own.
+// What one kind of kernel achieves on one number format, as kept in memory (a weight-only format is its own row).
+// For a kernel of `f` FLOP (rows and columns rounded up to the kernel's tile), `b` bytes, `u` work items and a chain of `d` steps
+//     t = latency + item_time u / cores + depth_time min(d, depth_most) + max(tf, tb) + serial_share min(tf, tb)
+//     tf = f / (peak_share peak),  tb = b / (bandwidth_share bandwidth)
+// A collective of n ranks that moves volumes v1 (direct) or v2 (in two phases) over a link:
+//     t = latency + hop + peer_latency (n - 1) + item_time tokens + min(v1 / (bandwidth_share link), second_latency + v2 / (second_share link))
+// Every term is at least zero and every share at most one, so no estimate undercuts the floor.
 struct Efficiency {
   double peak_share = 1;
   double bandwidth_share = 1;
-  Seconds latency{};
+  Seconds latency{};        // a launch, back to back with others
   double serial_share = 0;  // of the shorter of compute and memory time, what is not hidden behind the longer
-  int tile = 1;
+  int tile = 1;             // rows a kernel works on at once
+  Seconds item_time{};      // a core's time on one work item besides its FLOP and bytes
+  Seconds depth_time{};     // a step of the longest chain of one work item (k of a product, keys of a row)
+  double depth_most = 0;    // steps after which kernels split the chain; 0: never
+  double softmax_dims = 0;  // attention: an exponential costs as much as so many more head dimensions
+  Seconds peer_latency{};   // collectives: each further rank
+  Seconds second_latency{}; // collectives: the other protocol's
+  double second_share = 1;
   bool fitted = false;      // false: no evidence for this kernel and format, taken from another
   friend bool operator==(const Efficiency&, const Efficiency&) = default;
 };
@@ -90,7 +102,7 @@ struct Calibration {
   std::string stack;             // "vllm-0.11", "*" for any
   std::string evidence;          // what it was fitted on, with what residual; a sentence
   std::string source;
-  std::array<std::array<Efficiency, format_count>, kernel_count> kernels;  // by Kernel, by the format multiplied in
+  std::array<std::array<Efficiency, format_count>, kernel_count> kernels;  // by Kernel, by the format kept in memory
   EngineOverhead engine;
   Band pass, tpot, ttft, throughput;  // of one pass; of serving answers
   const Efficiency& at(Kernel kernel, Format format) const {

@@ -11,14 +11,10 @@ namespace {
 
 double log2_ceil(int ranks) { return std::bit_width(static_cast<unsigned>(ranks - 1)); }
 
-Seconds flat_all_reduce(int ranks, Bytes size, Bandwidth bandwidth, Seconds hop) {
-  if (ranks <= 1) return {};
-  const double p = ranks;
-  const Seconds whole = size / bandwidth;
-  const Seconds one_shot = (p - 1) * whole + hop;
-  const Seconds two_shot = 2 * (p - 1) / p * whole + 2 * hop;  // never slower than a ring over a switch
-  const Seconds tree = 2 * whole + 2 * log2_ceil(ranks) * hop;
-  return min(one_shot, min(two_shot, tree));
+// Inside a domain, by the better of the two protocols, of which each moves `direct` or `phased` bytes through a chip's port.
+Seconds inside_time(const RankGroup& group, Bytes direct, Bytes phased) {
+  return (group.ranks_in_domain - 1.0) * group.peer +
+         min(group.direct.latency + direct / group.direct.bandwidth, group.phased.latency + phased / group.phased.bandwidth);
 }
 
 // Between domains there is no common switch port to every rank: ring or tree.
@@ -33,29 +29,36 @@ Seconds network_all_reduce(int ranks, Bytes size, Bandwidth bandwidth, Seconds h
 
 RankGroup rank_group(const System& system, int ranks, int stride, const Efficiency& efficiency) {
   const int fit = std::max(1, system.domain / std::max(1, stride));
+  const Bandwidth up = system.scale_up.bandwidth.value, out = system.scale_out.bandwidth.value;
+  const Seconds latency = system.scale_up.latency.value + efficiency.latency;
   return {.ranks = ranks,
           .ranks_in_domain = std::min(ranks, fit),
-          .up = system.scale_up.bandwidth.value * efficiency.bandwidth_share,
-          .out = system.scale_out.bandwidth.value * efficiency.bandwidth_share,
-          .up_hop = system.scale_up.latency.value + efficiency.latency,
-          .out_hop = system.scale_out.latency.value + efficiency.latency};
+          .direct = {latency, up * efficiency.bandwidth_share},
+          .phased = {latency + efficiency.second_latency, up * efficiency.second_share},
+          .out = {system.scale_out.latency.value + efficiency.latency, out * efficiency.second_share},
+          .peer = efficiency.peer_latency};
+}
+
+RankGroup ideal_rank_group(const System& system, int ranks, int stride) {
+  RankGroup group = rank_group(system, ranks, stride, Efficiency{});
+  group.direct.latency = group.phased.latency = group.out.latency = Seconds{};
+  return group;
 }
 
 Seconds all_reduce_time(const RankGroup& group, Bytes size) {
   if (group.ranks <= 1) return {};
-  if (group.domains() <= 1) return flat_all_reduce(group.ranks, size, group.up, group.up_hop);
-  const RankGroup inside{.ranks = group.ranks_in_domain, .ranks_in_domain = group.ranks_in_domain, .up = group.up, .out = group.out,
-                         .up_hop = group.up_hop, .out_hop = group.out_hop};
-  return reduce_scatter_time(inside, size) +
-         network_all_reduce(group.domains(), size / group.ranks_in_domain, group.out, group.out_hop) + all_gather_time(inside, size);
+  const double p = group.ranks_in_domain;
+  if (group.domains() <= 1) return inside_time(group, (p - 1) * size, 2 * (p - 1) / p * size);
+  const Seconds inside = p > 1 ? inside_time(group, (p - 1) / p * size, (p - 1) / p * size) : Seconds{};
+  return 2 * inside + network_all_reduce(group.domains(), size / p, group.out.bandwidth, group.out.latency);
 }
 
 Seconds all_gather_time(const RankGroup& group, Bytes size) {
   if (group.ranks <= 1) return {};
   const double p = group.ranks_in_domain, d = group.domains();
   Seconds time{};
-  if (d > 1) time += (d - 1) / d * (size / p) / group.out + (d - 1) * group.out_hop;
-  if (p > 1) time += (p - 1) / p * size / group.up + group.up_hop;
+  if (d > 1) time += (d - 1) / d * (size / p) / group.out.bandwidth + (d - 1) * group.out.latency;
+  if (p > 1) time += inside_time(group, (p - 1) / p * size, (p - 1) / p * size);
   return time;
 }
 
@@ -63,13 +66,14 @@ Seconds reduce_scatter_time(const RankGroup& group, Bytes size) { return all_gat
 
 Seconds all_to_all_time(const RankGroup& group, Bytes inside, Bytes outside) {
   if (group.ranks <= 1) return {};
-  const Seconds up = group.ranks_in_domain > 1 ? inside / group.up + group.up_hop : Seconds{};
-  const Seconds out = group.domains() > 1 ? outside / group.out + group.out_hop : Seconds{};
+  const Seconds up = group.ranks_in_domain > 1 ? inside_time(group, inside, inside) : Seconds{};
+  const Seconds out = group.domains() > 1 ? outside / group.out.bandwidth + group.out.latency : Seconds{};
   return max(up, out);
 }
 
 Seconds point_to_point_time(const RankGroup& group, Bytes size) {
-  return group.ranks_in_domain > 1 ? size / group.up + group.up_hop : size / group.out + group.out_hop;
+  return group.ranks_in_domain > 1 ? min(group.direct.latency + size / group.direct.bandwidth, group.phased.latency + size / group.phased.bandwidth)
+                                   : size / group.out.bandwidth + group.out.latency;
 }
 
 double expected_distinct(double bins, double draws) {

@@ -7,12 +7,20 @@
 
 namespace fareline {
 
-// A group of ranks and the links under it. `ranks` are spread evenly over ranks / ranks_in_domain domains.
+// One protocol over a link: a fixed time, and the one-way bandwidth a chip achieves with it.
+struct Protocol {
+  Seconds latency;
+  Bandwidth bandwidth;
+};
+
+// A group of ranks and the links under it. `ranks` are spread evenly over ranks / ranks_in_domain domains. Inside a domain the
+// faster of two protocols is used: a direct one for small sizes, one in two phases for large.
 struct RankGroup {
   int ranks = 1;
   int ranks_in_domain = 1;
-  Bandwidth up{}, out{};        // achieved one-way bandwidth a chip inside a domain and between domains
-  Seconds up_hop{}, out_hop{};  // one message, sender to receiver
+  Protocol direct, phased;      // inside a domain
+  Protocol out;                 // between domains
+  Seconds peer;                 // each further rank of a domain
   int domains() const { return (ranks + ranks_in_domain - 1) / ranks_in_domain; }
 };
 
@@ -20,21 +28,22 @@ struct RankGroup {
 // Source: placement innermost first: tensor, context, data, pipeline parallel ranks.
 // Assumes: domains are filled in order; efficiency of 1 and no added latency give the links' own figures.
 RankGroup rank_group(const System& system, int ranks, int stride, const Efficiency& efficiency);
+// The same at the links' peak with no latency at all: the floor.
+RankGroup ideal_rank_group(const System& system, int ranks, int stride);
 
 // Returns the time to sum `size` bytes held by every rank and leave the sum with all.
-// Equation: the least of
-//   one-shot  (p - 1) n / b + hop              every rank sends its vector to every other
-//   two-shot  2 (p - 1)/p n / b + 2 hop        direct reduce-scatter, then direct all-gather, through a switch
-//   ring      2 (p - 1)/p n / b + 2 (p - 1) hop
-//   tree      2 n / b + 2 log2(p) hop
-// over d domains: reduce-scatter inside, all-reduce of n / p_d between, all-gather inside.
+// Equation: inside a domain, with h = peer (p - 1), the lesser of
+//   one-shot  direct latency + h + (p - 1) n / b_direct      every rank sends its vector to every other
+//   two-shot  phased latency + h + 2 (p - 1)/p n / b_phased  reduce-scatter, then all-gather, through a switch or round a ring
+// between d domains the lesser of a ring, 2 (d - 1)/d n / b + 2 (d - 1) latency, and a tree, 2 n / b + 2 ceil(log2 d) latency;
+// over both: reduce-scatter inside, all-reduce of n / p_d between, all-gather inside.
 // Source: Thakur, Rabenseifner & Gropp, Optimization of Collective Communication Operations in MPICH, IJHPCA 2005,
 // sections 4.4 to 4.6; one- and two-shot as in NVIDIA, TensorRT-LLM documentation, "custom all-reduce".
 // Assumes: full-duplex links, a non-blocking switch inside a domain, the best algorithm for the size is picked.
 Seconds all_reduce_time(const RankGroup& group, Bytes size);
 
 // Returns the time for every rank to hold all `size` bytes, of which each had 1/p.
-// Equation: (p - 1)/p n / b + hop inside a domain; over d domains (d - 1)/d n / (p_d b_out) between, then n / b inside.
+// Equation: (p - 1)/p n / b + latency + h inside a domain, the better protocol; over d domains (d - 1)/d n / (p_d b_out) between, then n / b inside.
 // Source: Thakur et al. 2005, section 4.1. Assumes: as all_reduce_time; between domains each rail carries its share.
 Seconds all_gather_time(const RankGroup& group, Bytes size);
 
@@ -43,7 +52,7 @@ Seconds all_gather_time(const RankGroup& group, Bytes size);
 Seconds reduce_scatter_time(const RankGroup& group, Bytes size);
 
 // Returns the time of an all-to-all in which each rank sends `inside` bytes to ranks of its own domain (itself left out) and
-// `outside` bytes to other domains. Equation: max(inside / b_up + hop_up, outside / b_out + hop_out).
+// `outside` bytes to other domains. Equation: max(inside / b + latency + h by the better protocol, outside / b_out + latency_out).
 // Source: DeepSeek-AI, DeepEP README (NVLink and RDMA phases overlap). Assumes: balanced traffic, no incast.
 Seconds all_to_all_time(const RankGroup& group, Bytes inside, Bytes outside);
 

@@ -29,8 +29,8 @@ struct Compiler {
   const Chip& chip() const { return system.chip; }
   Format kv_format() const { return plan.kv.value_or(model.precision.kv); }
 
-  Operator base(OperatorKind kind, Kernel kernel, std::string_view label, Format rate) const {
-    const Efficiency& efficiency = calibration.at(kernel, rate);
+  Operator base(OperatorKind kind, Kernel kernel, std::string_view label, Format kept, Format rate) const {
+    const Efficiency& efficiency = calibration.at(kernel, kept);
     Operator op;
     op.kind = kind;
     op.kernel = kernel;
@@ -39,6 +39,9 @@ struct Compiler {
     op.latency = efficiency.latency;
     op.serial = efficiency.serial_share;
     op.tile = efficiency.tile;
+    op.item_time = efficiency.item_time / std::max(1, chip().cores.value);
+    op.depth_time = efficiency.depth_time;
+    op.depth_most = efficiency.depth_most;
     const FlopRate peak = chip().peak[static_cast<std::size_t>(rate)].value;
     if (peak > FlopRate{}) {
       op.ideal_inverse_peak = 1 / peak;
@@ -48,8 +51,17 @@ struct Compiler {
     return op;
   }
 
+  // The chain of a product is its k, the same in every pass: it joins the latency.
+  static void fix_depth(Operator& op, double depth) {
+    op.latency += (op.depth_most > 0 ? std::min(depth, op.depth_most) : depth) * op.depth_time;
+    op.depth_time = Seconds{};
+  }
+
+  // A product in `rate` that is fed 16-bit activations narrows them first, in a kernel of its own.
+  static bool narrows_activations(Format kept, Format rate) { return rate == row(kept).rate && row(rate).bits < 16; }
+
   void elementwise(std::string_view label, double rows_of_hidden, double launches, double weight_elements = 0, bool stage_width = false) {
-    Operator op = base(OperatorKind::elementwise, Kernel::elementwise, label, Format::bf16);
+    Operator op = base(OperatorKind::elementwise, Kernel::elementwise, label, Format::bf16, Format::bf16);
     op.launches = launches;
     op.row_bytes = rows_of_hidden * stream_element;
     op.weight_bytes = weight_elements * stream_element;
@@ -64,35 +76,11 @@ struct Compiler {
 
   // Kernels of the matrices of one op: one product, their outputs side by side.
   void product(const Matrix* first, const Matrix* last) {
-    const bool experts = first->split == Split::experts;
     const Format kept = kept_format(*first, plan);
     const Format rate = multiply_rate(kept, plan.activations, chip());
-    Operator op = base(experts ? OperatorKind::expert_products : OperatorKind::matrix_product, experts ? Kernel::grouped_gemm : Kernel::gemm, first->op, rate);
+    Operator op = base(OperatorKind::matrix_product, Kernel::gemm, first->op, kept, rate);
     op.use = first->use;
     const Bytes activation = std::min(row(rate).bits, 16.0) / 8 * unit::B;
-    if (experts) {
-      // All matrices of one expert that share the op; its width is cut over expert_tp.
-      double elements = 0, inputs = 0, outputs = 0;
-      for (const Matrix* m = first; m != last; ++m) {
-        const double cut = plan.expert_tp();
-        const bool down = m->op.find("down") != std::string::npos;
-        elements += static_cast<double>(m->inputs) * static_cast<double>(m->outputs) / cut;
-        inputs = std::max(inputs, static_cast<double>(m->inputs) / (down ? cut : 1));
-        outputs += static_cast<double>(m->outputs) / (down ? 1 : cut);
-      }
-      const double experts_here = divide_up(static_cast<double>(first->copies), plan.ep);
-      op.flop = 2 * elements * unit::flop;
-      op.weight_bytes = experts_here * elements * element_bytes(kept);
-      op.row_bytes = inputs * activation + outputs * stream_element;
-      op.over_stage_width = true;
-      op.experts = static_cast<double>(first->copies);
-      op.expert_ranks = plan.ep;
-      op.active_experts = active_experts;
-      op.skew_squared = plan.expert_skew * plan.expert_skew;
-      op.log_untouched = active_experts < op.experts ? -natural_log(1 - active_experts / op.experts) : 700;
-      operators.push_back(op);
-      return;
-    }
     const bool feed_forward = first->part == Part::dense_mlp || first->part == Part::shared_experts;
     const int ranks = feed_forward ? plan.tp * plan.cp : plan.tp;
     double elements = 0, outputs = 0, inputs = 0;
@@ -109,17 +97,54 @@ struct Compiler {
     op.flop = 2 * elements * unit::flop;
     op.weight_bytes = weights;
     op.row_bytes = inputs * activation + outputs * (first->use == Use::last_tokens ? 2 * stream_element : stream_element);
+    op.padding = outputs > 0 ? std::ceil(outputs / op.tile) * op.tile / outputs : 1;
+    if (narrows_activations(kept, rate)) {
+      op.row_bytes += inputs * (stream_element + activation);
+      op.items = 1;
+    }
+    fix_depth(op, inputs);
+    operators.push_back(op);
+  }
+
+  // The experts of a layer as the one fused kernel that engines run: sort by expert, gate and up, activation, down, sum.
+  void experts(const Layer& l) {
+    const Matrix* first = nullptr;
+    double elements = 0;
+    for (const Matrix& m : l.matrices) {
+      if (m.split != Split::experts || m.use == Use::elementwise) continue;
+      if (!first) first = &m;
+      elements += static_cast<double>(m.inputs) * static_cast<double>(m.outputs) / plan.expert_tp();
+    }
+    if (!first) return;
+    const Format kept = kept_format(*first, plan);
+    const Format rate = multiply_rate(kept, plan.activations, chip());
+    Operator op = base(OperatorKind::expert_products, Kernel::grouped_gemm, "experts", kept, rate);
+    const Bytes activation = std::min(row(rate).bits, 16.0) / 8 * unit::B;
+    const FeedForward& f = l.feed_forward;
+    const double count = static_cast<double>(first->copies), here = divide_up(count, plan.ep);
+    const double width = static_cast<double>(f.intermediate) / plan.expert_tp(), gates = f.matrices - 1;
+    op.flop = 2 * elements * unit::flop;
+    op.weight_bytes = here * elements * element_bytes(kept);
+    op.pair_bytes = 2 * expert_hidden * activation + 2 * gates * width * stream_element + width * activation;
+    op.row_bytes = 2 * expert_hidden * stream_element;
+    op.over_stage_width = true;
+    op.experts = count;
+    op.expert_ranks = plan.ep;
+    op.active_experts = active_experts;
+    op.skew_squared = plan.expert_skew * plan.expert_skew;
+    op.log_untouched = active_experts < count ? -natural_log(1 - active_experts / count) : 700;
+    // With attention data-parallel each rank is handed only what was dispatched to it; else every token, and skips the rest.
+    op.items = active_experts / (plan.dp > 1 ? static_cast<double>(plan.ep) : 1);
+    fix_depth(op, expert_hidden + width);
     operators.push_back(op);
   }
 
   void collective(OperatorKind kind, Kernel kernel, std::string_view label, int ranks, int stride, Bytes a_row, bool stage_width = false) {
     if (ranks <= 1) return;
     const Efficiency& efficiency = calibration.at(kernel, Format::bf16);
-    Operator op = base(kind, kernel, label, Format::bf16);
-    op.latency = Seconds{};  // in the hops
+    Operator op = base(kind, kernel, label, Format::bf16, Format::bf16);
     op.group = rank_group(system, ranks, stride, efficiency);
-    op.ideal_group = rank_group(system, ranks, stride, Efficiency{});
-    op.ideal_group.up_hop = op.ideal_group.out_hop = Seconds{};
+    op.ideal_group = ideal_rank_group(system, ranks, stride);
     op.wire_bytes = a_row;
     op.over_stage_width = stage_width;
     operators.push_back(op);
@@ -130,12 +155,12 @@ struct Compiler {
     const int ranks = plan.ep;
     if (ranks <= 1) return;
     const int stride = plan.stage_chips() / plan.ep;
-    const Efficiency& efficiency = calibration.at(Kernel::all_to_all, Format::bf16);
-    Operator op = base(kind, Kernel::all_to_all, label, Format::bf16);
-    op.latency = Seconds{};
+    const Efficiency& efficiency = calibration.at(Kernel::all_to_all, wire);
+    Operator op = base(kind, Kernel::all_to_all, label, wire, Format::bf16);
+    op.item_time = efficiency.item_time;  // a token, on the communication cores
+    op.items = 1.0 / (plan.tp * plan.cp);
     op.group = rank_group(system, ranks, stride, efficiency);
-    op.ideal_group = rank_group(system, ranks, stride, Efficiency{});
-    op.ideal_group.up_hop = op.ideal_group.out_hop = Seconds{};
+    op.ideal_group = ideal_rank_group(system, ranks, stride);
     const Bytes token = expert_hidden * element_bytes(wire) / (plan.tp * plan.cp);
     const double p = ranks, here = op.group.ranks_in_domain, domains = op.group.domains();
     // Distinct ranks and domains of a token's experts; its own rank and domain, with chance 1/p and 1/d, need no wire.
@@ -150,46 +175,63 @@ struct Compiler {
   void attention(const Attention& a) {
     const Format rate16 = multiply_rate(Format::bf16, std::nullopt, chip());
     const Format kv = kv_format();
-    const double heads = divide_up(a.heads, plan.tp), kv_heads = divide_up(a.kv_heads, plan.tp);
+    const bool narrow = row(kv).rate == Format::fp8;
+    // Decode kernels widen FP8 KV and multiply in 16 bits, where tiles are mostly padding anyway; prefill multiplies in FP8.
+    const Format prefill_rate = narrow ? multiply_rate(Format::fp8, Format::fp8, chip()) : rate16;
+    const double heads = divide_up(a.heads, plan.tp), kv_heads = std::max(1.0, divide_up(a.kv_heads, plan.tp));
     const Reach reach{.kind = a.kind, .window = static_cast<double>(a.window), .topk = static_cast<double>(a.topk),
                       .compress = static_cast<double>(a.compress)};
-    const Format attention_rate = kv == Format::fp8 || kv == Format::fp8_block ? multiply_rate(Format::fp8, Format::fp8, chip()) : rate16;
-    const auto add = [&](OperatorKind kind, Kernel kernel, std::string_view label, Format rate, Flops flop, Bytes entry, Bytes row_bytes, const Reach& r) {
-      Operator op = base(kind, kernel, label, rate);
+    const auto add = [&](OperatorKind kind, Kernel kernel, std::string_view label, Format rate, Flops flop, Bytes entry, Bytes row_bytes, const Reach& r,
+                         double items, double group_rows) {
+      Operator op = base(kind, kernel, label, kv, rate);
       op.flop = flop;
       op.kept_bytes = entry;
       op.row_bytes = row_bytes;
       op.reach = r;
       op.context_shards = plan.cp;
+      op.items = items;
+      op.group_rows = group_rows;
       operators.push_back(op);
+    };
+    const auto prefill_padding = [&](Kernel kernel, double widths) {
+      Operator& op = operators.back();
+      const double extra = calibration.at(kernel, kv).softmax_dims;
+      op.padding = 1 + 2 * extra / widths;
     };
     switch (a.kind) {
       case AttentionKind::none: return;
       case AttentionKind::linear:
       case AttentionKind::mamba: {
-        Operator op = base(OperatorKind::recurrent, Kernel::recurrent, a.kind == AttentionKind::mamba ? "state space" : "linear attention", rate16);
+        const bool mamba = a.kind == AttentionKind::mamba;
         const double state = static_cast<double>(a.state_heads) * a.state_rows * a.state_columns / plan.tp;
         const double convolution = static_cast<double>(a.conv_channels) * a.conv_taps / plan.tp;
-        op.flop = ((a.kind == AttentionKind::mamba ? 6 : 8) * state + 2 * convolution) * unit::flop;
-        op.kept_bytes = state * state_element + convolution * stream_element;
-        op.row_bytes = (2.0 * a.conv_channels + 2.0 * a.state_heads * std::max(a.state_rows, a.state_columns)) / plan.tp * stream_element;
-        op.launches = 2;
-        operators.push_back(op);
+        for (const bool decode : {true, false}) {
+          Operator op = base(decode ? OperatorKind::recurrent_decode : OperatorKind::recurrent_prefill,
+                             decode ? Kernel::recurrent_decode : Kernel::recurrent_prefill, decode ? "state (decode)" : "state (prefill)", Format::bf16, rate16);
+          op.flop = ((mamba ? 6 : 8) * state + 2 * convolution) * unit::flop;
+          op.kept_bytes = state * state_element + convolution * stream_element;
+          op.row_bytes = (2.0 * a.conv_channels + 2.0 * a.state_heads * std::max(a.state_rows, a.state_columns)) / plan.tp * stream_element;
+          op.launches = 2;
+          op.items = static_cast<double>(a.state_heads) / plan.tp;
+          operators.push_back(op);
+        }
         return;
       }
       case AttentionKind::mla: {
-        const double latent = a.latent_dim + a.rope_dim;
+        const double latent = a.latent_dim + a.rope_dim, both = 2.0 * a.latent_dim + a.rope_dim;
         const Bytes entry = latent * element_bytes(kv);
-        add(OperatorKind::latent_decode, Kernel::mla_decode, "attention (decode)", attention_rate,
-            2 * heads * (2.0 * a.latent_dim + a.rope_dim) * unit::flop, entry, heads * (2.0 * a.latent_dim + a.rope_dim) * stream_element, reach);
+        // Absorbed FP8 attention multiplies in FP8 only where the chip's kernels were built for it: Blackwell.
+        const Format decode_rate = narrow && chip().family.starts_with("blackwell") ? prefill_rate : rate16;
+        add(OperatorKind::latent_decode, Kernel::mla_decode, "attention (decode)", decode_rate, 2 * heads * both * unit::flop, entry,
+            heads * both * stream_element, reach, std::ceil(heads / 64), heads);
         // Selected tokens are read as latents, in prefill as in decode; a dense prefill expands keys and values first.
         if (a.topk > 0)
-          add(OperatorKind::latent_prefill, Kernel::mla_prefill, "attention (prefill)", attention_rate,
-              2 * heads * (2.0 * a.latent_dim + a.rope_dim) * unit::flop, entry, heads * (2.0 * a.latent_dim + a.rope_dim) * stream_element, reach);
+          add(OperatorKind::latent_prefill, Kernel::mla_prefill, "attention (prefill)", prefill_rate, 2 * heads * both * unit::flop, entry,
+              heads * both * stream_element, reach, heads, 0);
         else
-          add(OperatorKind::latent_prefill, Kernel::mla_prefill, "attention (prefill)", attention_rate,
-              2 * heads * (a.qk_dim + a.v_dim) * unit::flop, heads * (a.qk_dim + a.v_dim) * stream_element,
-              heads * (a.qk_dim + a.v_dim) * stream_element, reach);
+          add(OperatorKind::latent_prefill, Kernel::mla_prefill, "attention (prefill)", prefill_rate, 2 * heads * (a.qk_dim + a.v_dim) * unit::flop,
+              heads * (a.qk_dim + a.v_dim) * stream_element, heads * (a.qk_dim + a.v_dim) * stream_element, reach, heads, 0);
+        prefill_padding(Kernel::mla_prefill, a.topk > 0 ? both : a.qk_dim + a.v_dim);
         break;
       }
       default: {
@@ -197,8 +239,10 @@ struct Compiler {
         const Bytes entry = kv_heads * width * element_bytes(kv);
         const Flops pair = 2 * heads * (a.qk_dim + a.v_dim) * unit::flop;
         const Bytes token = heads * (a.qk_dim + a.v_dim) * stream_element;
-        add(OperatorKind::attention_decode, Kernel::attention_decode, "attention (decode)", attention_rate, pair, entry, token, reach);
-        add(OperatorKind::attention_prefill, Kernel::attention_prefill, "attention (prefill)", attention_rate, pair, entry, token, reach);
+        add(OperatorKind::attention_decode, Kernel::attention_decode, "attention (decode)", rate16, pair, entry, token, reach,
+            kv_heads * std::max(a.qk_dim, 128) / 128, heads / kv_heads);
+        add(OperatorKind::attention_prefill, Kernel::attention_prefill, "attention (prefill)", prefill_rate, pair, entry, token, reach, heads, 0);
+        prefill_padding(Kernel::attention_prefill, a.qk_dim + a.v_dim);
       }
     }
     if (a.topk > 0 && a.index_heads > 0 && a.stores_index) {
@@ -206,8 +250,8 @@ struct Compiler {
       const Format index_rate = multiply_rate(Format::fp8, Format::fp8, chip());
       const Flops score = 2.0 * a.index_heads * a.index_dim * unit::flop;
       const Bytes entry = a.index_dim * index_element, token = 2.0 * a.index_heads * a.index_dim * unit::B;
-      add(OperatorKind::index_decode, Kernel::sparse_index, "indexer (decode)", index_rate, score, entry, token, whole);
-      add(OperatorKind::index_prefill, Kernel::sparse_index, "indexer (prefill)", index_rate, score, entry, token, whole);
+      add(OperatorKind::index_decode, Kernel::sparse_index, "indexer (decode)", index_rate, score, entry, token, whole, 1, 0);
+      add(OperatorKind::index_prefill, Kernel::sparse_index, "indexer (prefill)", index_rate, score, entry, token, whole, a.index_heads, 0);
     }
   }
 
@@ -223,7 +267,7 @@ struct Compiler {
       const Matrix& m = matrices[i];
       const bool multiplied = m.use == Use::tokens || m.use == Use::context_tokens || m.use == Use::last_tokens;
       const bool leaves_mixer = m.op == "o" || m.op == "out_proj" || m.split == Split::rows;
-      if (multiplied && feeds_forward(m) == forward && (forward || leaves_mixer != before_mixing))
+      if (multiplied && m.split != Split::experts && feeds_forward(m) == forward && (forward || leaves_mixer != before_mixing))
         product(&matrices[i], &matrices[j - 1] + 1);
       i = j;
     }
@@ -269,9 +313,8 @@ struct Compiler {
     if (f.intermediate <= 0) return;
     if (moe) {
       products(l.matrices, true, false);
-      elementwise("routing", 2 * h + 4 * f.experts, 2);
-      const double width = f.intermediate * f.active_experts / static_cast<double>(plan.stage_chips());
-      elementwise("activation (experts)", f.matrices * width, 1, 0, true);
+      elementwise("choice of experts", 4.0 * f.experts, 1);
+      experts(l);
       exchange_tokens(h);
     } else {
       products(l.matrices, true, false);
@@ -300,7 +343,7 @@ struct Compiler {
 
   void head() {
     const Matrix& e = model.embedding;
-    Operator op = base(OperatorKind::embedding, Kernel::elementwise, "embedding", Format::bf16);
+    Operator op = base(OperatorKind::embedding, Kernel::elementwise, "embedding", Format::bf16, Format::bf16);
     op.row_bytes = 2.0 * model.hidden * element_bytes(e.format);
     operators.push_back(op);
     collective(OperatorKind::all_reduce, Kernel::all_reduce, "all-reduce (embedding)", plan.tp, 1, model.hidden * stream_element);
@@ -313,7 +356,7 @@ struct Compiler {
     const double vocabulary = static_cast<double>(model.vocabulary);
     collective(OperatorKind::all_gather, Kernel::all_gather, "gather logits", plan.tp, 1, vocabulary * stream_element);
     if (plan.tp > 1) operators.back().use = Use::last_tokens;
-    Operator op = base(OperatorKind::sampling, Kernel::elementwise, "sampling", Format::bf16);
+    Operator op = base(OperatorKind::sampling, Kernel::elementwise, "sampling", Format::bf16, Format::bf16);
     op.use = Use::last_tokens;
     op.launches = 3;
     op.row_bytes = 2 * vocabulary * 4 * unit::B;

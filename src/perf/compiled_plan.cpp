@@ -85,6 +85,7 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
     default: rows = op.over_stage_width ? shape.stage_tokens : shape.attention_tokens;
   }
   Flops executed;  // what the kernel's tiles come to
+  double items = rows * op.items, depth = 0;
   Bytes kept;      // KV or state streamed
   bool wire = false;
   Seconds wire_time;
@@ -99,7 +100,7 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
     case OperatorKind::matrix_product:
       if (rows <= 0) return cost;
       cost.flops = rows * op.flop;
-      executed = std::ceil(rows / op.tile) * op.tile * op.flop;
+      executed = std::ceil(rows / op.tile) * op.tile * op.padding * op.flop;
       cost.weights = op.weight_bytes;
       cost.activations = rows * op.row_bytes;
       break;
@@ -119,7 +120,7 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
       const double distinct = std::max(touched * here, 1e-9);
       cost.flops = pairs * op.flop;
       cost.weights = touched * op.weight_bytes;
-      cost.activations = slowest * op.row_bytes;
+      cost.activations = slowest * op.pair_bytes + rows * op.row_bytes;
       executed = std::max(slowest, distinct * std::ceil(slowest / distinct / op.tile) * op.tile) * op.flop;
       break;
     }
@@ -128,10 +129,13 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
     case OperatorKind::index_decode: {
       if (shape.decode_sequences <= 0) return cost;
       const double entries = attended(op.reach, shape.decode_context + shape.tokens_per_sequence) / op.context_shards;
+      const double queries = op.group_rows * shape.tokens_per_sequence;
       cost.flops = shape.decode_sequences * shape.tokens_per_sequence * entries * op.flop;
       kept = shape.decode_sequences * entries * op.kept_bytes;
       cost.activations = shape.decode_sequences * shape.tokens_per_sequence * op.row_bytes;
-      executed = cost.flops;
+      executed = (queries > 0 ? std::ceil(queries / op.tile) * op.tile / queries : 1) * cost.flops;
+      items = shape.decode_sequences * op.items;
+      depth = entries;
       break;
     }
     case OperatorKind::attention_prefill:
@@ -144,16 +148,22 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
       cost.flops = shape.prefill_sequences * pairs * op.flop;
       kept = shape.prefill_sequences * (before + shape.prefill_tokens / op.reach.compress) / op.context_shards * op.kept_bytes;
       cost.activations = shape.prefill_sequences * shape.prefill_tokens / op.context_shards * op.row_bytes;
-      executed = cost.flops;
+      executed = op.padding * cost.flops;
+      items = shape.prefill_sequences * std::ceil(shape.prefill_tokens / op.context_shards / op.tile) * op.items;
+      depth = attended(op.reach, shape.prefill_context + shape.prefill_tokens);
       break;
     }
-    case OperatorKind::recurrent: {
-      const double sequences = shape.decode_sequences + shape.prefill_sequences;
+    case OperatorKind::recurrent_decode:
+    case OperatorKind::recurrent_prefill: {
+      const bool decoding = op.kind == OperatorKind::recurrent_decode;
+      const double sequences = decoding ? shape.decode_sequences : shape.prefill_sequences;
       if (sequences <= 0) return cost;
-      cost.flops = shape.attention_tokens * op.flop;
+      depth = decoding ? shape.tokens_per_sequence : shape.prefill_tokens;
+      cost.flops = sequences * depth * op.flop;
       kept = 2 * sequences * op.kept_bytes;
-      cost.activations = shape.attention_tokens * op.row_bytes;
+      cost.activations = sequences * depth * op.row_bytes;
       executed = cost.flops;
+      items = sequences * op.items;
       break;
     }
     case OperatorKind::all_reduce:
@@ -167,14 +177,14 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
       const Bytes size = rows * op.wire_bytes;
       if (op.kind == OperatorKind::all_reduce) {
         wire_time = all_reduce_time(op.group, size);
-        cost.wire_floor = all_reduce_floor(op.group.ranks, size) / (op.group.ranks_in_domain > 1 ? op.ideal_group.up : op.ideal_group.out);
+        cost.wire_floor = all_reduce_floor(op.group.ranks, size) / (op.group.ranks_in_domain > 1 ? op.ideal_group.direct.bandwidth : op.ideal_group.out.bandwidth);
       } else if (op.kind == OperatorKind::stage_hop) {
         wire_time = point_to_point_time(op.group, size);
         cost.wire_floor = point_to_point_time(op.ideal_group, size);
       } else {
         wire_time = all_gather_time(op.group, size);
         const double share = (op.group.ranks - 1.0) / op.group.ranks;
-        cost.wire_floor = share * size / (op.ideal_group.up + op.ideal_group.out);
+        cost.wire_floor = share * size / (op.ideal_group.direct.bandwidth + op.ideal_group.out.bandwidth);
       }
       break;
     }
@@ -189,15 +199,15 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
     }
   }
   if (wire) {
-    cost[Binder::collectives] = wire_time;
-    cost[Binder::launches] = op.launches * op.latency;
+    cost[Binder::collectives] = wire_time + rows * op.items * op.item_time;
     return cost;
   }
   const Bytes bytes = cost.weights + kept + cost.activations;
   cost.kv = kept;
   const Seconds flop_time = executed * op.inverse_peak, byte_time = bytes * op.inverse_bandwidth;
   cost.flop_floor = cost.flops * op.ideal_inverse_peak;
-  cost[Binder::launches] = op.launches * op.latency;
+  const double walked = op.depth_most > 0 ? std::min(depth, op.depth_most) : depth;
+  cost[Binder::launches] = op.launches * op.latency + items * op.item_time + walked * op.depth_time;
   const bool computes = flop_time > byte_time;
   cost[Binder::flops] = (computes ? 1 : op.serial) * flop_time;
   const SecondsPerByte memory_pace = (computes ? op.serial : 1) * op.inverse_bandwidth;

@@ -18,10 +18,10 @@ using SecondsPerByte = decltype(Seconds{} / Bytes{});
 
 enum class OperatorKind : unsigned char {
   embedding, matrix_product, expert_products, attention_decode, attention_prefill, latent_decode, latent_prefill,
-  index_decode, index_prefill, recurrent, elementwise, sampling,
+  index_decode, index_prefill, recurrent_decode, recurrent_prefill, elementwise, sampling,
   all_reduce, all_gather, reduce_scatter, dispatch, combine, stage_hop,
 };
-inline constexpr int operator_kind_count = 18;
+inline constexpr int operator_kind_count = 19;
 
 struct OperatorRow {
   OperatorKind kind;
@@ -55,10 +55,13 @@ inline constexpr std::array<OperatorRow, operator_kind_count> operator_rows{{
      "FLOP = 2 q h_i d_i c; bytes = c d_i b_i", "DeepSeek-V3.2-Exp report, section 2.1", "indexer keys in FP8, whole on every rank"},
     {OperatorKind::index_prefill, "index_prefill", "the indexer scores every pair",
      "FLOP = 2 h_i d_i pairs; bytes = c d_i b_i", "DeepSeek-V3.2-Exp report, section 2.1", "indexer keys in FP8, whole on every rank"},
-    {OperatorKind::recurrent, "recurrent", "advances the state of linear attention or a state space",
-     "FLOP = f T state elements; bytes = 2 state (read and written) a sequence, and the token's vectors",
+    {OperatorKind::recurrent_decode, "recurrent_decode", "advances the state of every sequence by its new tokens",
+     "FLOP = f tokens state elements; bytes = 2 state (read and written) a sequence, and the tokens' vectors",
      "Dao & Gu 2024, Mamba-2, section 6; Yang et al. 2024, Gated DeltaNet, section 3",
      "f = 6 (Mamba: decay, outer product, read) or 8 (delta rule: read, correct, outer product, decay); state in FP32"},
+    {OperatorKind::recurrent_prefill, "recurrent_prefill", "runs the prompts through the state, chunk by chunk",
+     "FLOP = f tokens state elements; bytes = 2 state a sequence, and the tokens' vectors",
+     "Dao & Gu 2024, Mamba-2, section 6; Yang et al. 2024, Gated DeltaNet, section 3", "as recurrent_decode; the state stays on chip between chunks"},
     {OperatorKind::elementwise, "elementwise", "norms, rope, activations, residual, routing",
      "bytes = tokens * vectors read and written", "count of the layer's vectors", "each kernel reads and writes HBM; adjacent ones are fused"},
     {OperatorKind::sampling, "sampling", "picks a token from the logits", "bytes = sequences * vocabulary * 4 B * passes over the logits",
@@ -108,17 +111,24 @@ struct Operator {
   char name[24] = {};
   double launches = 1;
 
-  // Time: t = launches * latency + max(tf, tb) + serial * min(tf, tb).
-  Seconds latency;
+  // Time: t = launches * latency + items * item_time + depth_time * min(depth, depth_most) + max(tf, tb) + serial * min(tf, tb).
+  Seconds latency;                     // a launch; the constant part of the depth is in it
   SecondsPerFlop inverse_peak;         // at the achieved share of the peak
   SecondsPerByte inverse_bandwidth;
   double serial = 0;
   double tile = 1;
+  double padding = 1;                  // FLOP executed over FLOP asked for, columns and heads rounded up to tiles
+  Seconds item_time;                   // a work item, over the chip's cores
+  double items = 0;                    // work items a row
+  Seconds depth_time;
+  double depth_most = 0;               // 0: no limit
+  double group_rows = 0;               // attention decode: query rows that share a KV head; padded to the tile
   SecondsPerFlop ideal_inverse_peak;   // at the chip's peak
 
   Flops flop;                          // a row (token, pair or state), on this rank
   Bytes weight_bytes;                  // read once a pass (experts: all on this rank)
   Bytes row_bytes;                     // activations read and written a row
+  Bytes pair_bytes;                    // experts: activations read and written a token and expert
   Bytes kept_bytes;                    // a kept entry (KV, latent, index key) or a sequence's state
 
   Reach reach{};

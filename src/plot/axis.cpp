@@ -120,7 +120,8 @@ Expected<Range> resolved_range(const Axis& axis, std::span<const double> values,
     if (std::isnan(value)) continue;
     if (std::isinf(value)) return fail(where, "a value is infinite", "leave it out (NaN marks a gap)");
     if (logarithmic && value <= 0)
-      return fail(where, fmt::format("{} has no place on a log axis", value_text(axis.unit, value)), "use a linear scale, or leave it out (NaN marks a gap)");
+      return fail(where, fmt::format("{} has no place on a log axis", value_text(axis.unit, value)),
+                  "use a linear scale, or leave it out (NaN marks a gap)");
     range = any ? Range{std::min(range.low, value), std::max(range.high, value)} : Range{value, value};
     any = true;
   }
@@ -149,6 +150,17 @@ Expected<Range> resolved_range(const Axis& axis, std::span<const double> values,
   return Range{std::floor(scaled.low / step + 1e-9) * step * unit, std::ceil(scaled.high / step - 1e-9) * step * unit};
 }
 
+Expected<void> fits(const Axis& axis, Value value, std::string where) {
+  if (value.dim != axis.unit.dim)
+    return fail(std::move(where), fmt::format("it is in {}, its axis is in {}", unit_name(value.dim), axis.unit.name),
+                "give both one dimension");
+  if (!std::isfinite(value.coherent)) return fail(std::move(where), "it is not a finite number", "leave it out");
+  if (axis.scale != Scale::linear && value.coherent <= 0)
+    return fail(std::move(where), fmt::format("{} has no place on a log axis", value_text(axis.unit, value.coherent)),
+                "use a linear scale");
+  return {};
+}
+
 std::vector<Tick> major_ticks(const Axis& axis, Range range, int most) {
   const Range scaled = in_unit(axis, range);
   const std::vector<double> values = axis.scale == Scale::linear  ? linear_ticks(scaled, most)
@@ -171,7 +183,8 @@ std::vector<Tick> minor_ticks(const Axis& axis, Range range, std::span<const Tic
   const Range scaled = in_unit(axis, range);
   const auto add = [&](double value) {
     const double coherent = value * axis.unit.factor;
-    const bool taken = std::ranges::any_of(major, [&](const Tick& t) { return std::fabs(t.value - coherent) <= 1e-9 * std::fabs(coherent); });
+    const bool taken =
+        std::ranges::any_of(major, [&](const Tick& t) { return std::fabs(t.value - coherent) <= 1e-9 * std::fabs(coherent); });
     if (inside(scaled, value) && !taken) ticks.push_back({coherent, ""});
   };
   const double first = major[0].value / axis.unit.factor, second = major[1].value / axis.unit.factor;

@@ -28,6 +28,18 @@ inline Unit per_cent() { return {"%", 0.01, Dim{}}; }
 // The unit that writes `largest` (coherent, in `dim`) with the fitting prefix, as to_text would: "ms" for 0.02 s.
 Unit fitting_unit(Dim dim, double largest);
 
+// A number with its dimension, made from any quantity or from a pure number. NaN says that there is no value.
+struct Value {
+  Dim dim;
+  double coherent = 0;
+
+  Value() = default;
+  Value(Dim d, double c) : dim(d), coherent(c) {}
+  template <Dim D>
+  Value(Quantity<D> quantity) : dim(D), coherent(quantity.coherent()) {}
+  Value(double pure_number) : coherent(pure_number) {}
+};
+
 // A column of numbers with the dimension they share. NaN says that there is no value: the plan does not fit.
 struct Values {
   Dim dim;
@@ -59,6 +71,9 @@ struct Axis {
   std::optional<Range> range = {};   // else what the data need, widened to round ticks
   bool from_zero = false;       // a linear axis without a range starts at zero
 };
+
+// Returns nothing where `value` is a finite number in the dimension of the axis; else an error at `where`.
+Expected<void> fits(const Axis& axis, Value value, std::string where);
 
 struct Tick {
   double value = 0;   // coherent

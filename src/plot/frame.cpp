@@ -44,9 +44,9 @@ void draw_swatch(Canvas& canvas, const LegendEntry& entry, Point at) {
       canvas.box("nothing", patch);
       canvas.hatch("void", patch);
       break;
-    case Swatch::cross:
-      canvas.line("line " + stroke_class(entry.colour), {at.x + 6, at.y - 4}, {at.x + 14, at.y + 4});
-      canvas.line("line " + stroke_class(entry.colour), {at.x + 6, at.y + 4}, {at.x + 14, at.y - 4});
+    case Swatch::ticks:
+      canvas.line("marker solid", {at.x + 10, at.y - 7}, {at.x + 10, at.y - 1});
+      canvas.line("marker solid", {at.x + 10, at.y + 1}, {at.x + 10, at.y + 7});
   }
 }
 
@@ -58,7 +58,8 @@ void draw_x_ticks(Canvas& canvas, const Frame& frame) {
     if (frame.x_labels) canvas.text("tick", {x, bottom + 19}, tick.text, Anchor::middle);
   }
   if (frame.x_labels)
-    canvas.text("axis strong", {frame.box.x + frame.box.width / 2, bottom + 41}, fitted(axis_title(frame.x, frame.x_ticks), frame.box.width), Anchor::middle);
+    canvas.text("axis strong", {frame.box.x + frame.box.width / 2, bottom + 41},
+                fitted(axis_title(frame.x, frame.x_ticks), frame.box.width), Anchor::middle);
 }
 
 }  // namespace
@@ -114,7 +115,8 @@ void draw_axes(Canvas& canvas, const Frame& frame) {
     canvas.text("tick", {box.x - 9, y + 4}, tick.text, Anchor::end);
     widest = std::max(widest, text_width(tick.text));
   }
-  canvas.text_upwards("axis strong", {box.x - widest - 22, box.y + box.height / 2}, fitted(axis_title(frame.y, frame.y_ticks), box.height + 40));
+  canvas.text_upwards("axis strong", {box.x - widest - 22, box.y + box.height / 2},
+                      fitted(axis_title(frame.y, frame.y_ticks), box.height + 40));
 }
 
 void draw_value_axis(Canvas& canvas, const Frame& frame) {

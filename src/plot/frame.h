@@ -43,7 +43,7 @@ void draw_axes(Canvas& canvas, const Frame& frame);
 // The value axis alone, for bars whose other axis is names: grid lines, ticks below, title.
 void draw_value_axis(Canvas& canvas, const Frame& frame);
 
-enum class Swatch { line, floor, band, mark, box, shade, hatch, cross };
+enum class Swatch { line, floor, band, mark, box, shade, hatch, ticks };
 struct LegendEntry {
   std::string name;
   Swatch swatch = Swatch::line;

@@ -15,6 +15,13 @@ namespace {
 
 constexpr double air = 16, strip_height = 18, label_height = 15;
 
+// A regime cut to the range of x, coherent, with its colour.
+struct Stretch {
+  double from = 0, to = 0;
+  std::string kind;
+  int colour = 0;
+};
+
 // A plot whose ranges, labels and legend are settled, so that several can agree on their margins before any is drawn.
 struct Settled {
   const LinePlot* plot = nullptr;
@@ -22,7 +29,7 @@ struct Settled {
   std::vector<Tick> y_ticks;
   std::vector<std::size_t> end_labels;  // series named at the end of their line
   std::vector<LegendEntry> legend;
-  std::vector<Regime> regimes;          // neighbours of one kind joined, cut to the range
+  std::vector<Stretch> regimes;         // neighbours of one kind joined, cut to the range
   bool strip = false;                   // regimes are named above the frame
   double left = 0, right = 0;
 };
@@ -34,9 +41,11 @@ Expected<void> check(const LinePlot& plot) {
   for (const Series& s : plot.series) {
     const auto column = [&](const Values& values, const Axis& axis, std::size_t size, std::string_view name) -> Expected<void> {
       if (values.size() != size)
-        return fail(fmt::format("{}: series \"{}\"", where, s.name), fmt::format("{} has {} values and x has {}", name, values.size(), size), "give as many of each");
+        return fail(fmt::format("{}: series \"{}\"", where, s.name),
+                    fmt::format("{} has {} values and x has {}", name, values.size(), size), "give as many of each");
       if (values.dim != axis.unit.dim)
-        return fail(fmt::format("{}: series \"{}\"", where, s.name), fmt::format("{} is not in the dimension of its axis, {}", name, axis.unit.name), "give both the same dimension");
+        return fail(fmt::format("{}: series \"{}\"", where, s.name),
+                    fmt::format("{} is not in the dimension of its axis, {}", name, axis.unit.name), "give both the same dimension");
       return {};
     };
     for (const auto& checked : {column(s.x, plot.x, s.x.size(), "x"), column(s.y, plot.y, s.x.size(), "y"),
@@ -45,8 +54,13 @@ Expected<void> check(const LinePlot& plot) {
     for (const double x : s.x.coherent)
       if (std::isnan(x)) return fail(fmt::format("{}: series \"{}\"", where, s.name), "an x is missing", "a gap is a NaN in y, at an x");
   }
-  for (const Marker& m : plot.markers)
-    if (!std::isfinite(m.at)) return fail(fmt::format("{}: marker \"{}\"", where, m.text), "it stands nowhere", "give a finite position");
+  for (const Marker& m : plot.markers) {
+    const Axis& axis = m.line == Marker::Line::vertical ? plot.x : plot.y;
+    if (const auto fit = fits(axis, m.at, fmt::format("{}: marker \"{}\"", where, m.text)); !fit) return fit;
+  }
+  for (const Regime& r : plot.regimes)
+    for (const Value end : {r.from, r.to})
+      if (const auto fit = fits(plot.x, end, fmt::format("{}: regime \"{}\"", where, r.kind)); !fit) return fit;
   return {};
 }
 
@@ -73,7 +87,7 @@ std::vector<double> all_y(const LinePlot& plot) {
     if (s.style == Style::bar && plot.y.scale == Scale::linear) values.push_back(0);
   }
   for (const Marker& m : plot.markers)
-    if (m.line == Marker::Line::horizontal) values.push_back(m.at);
+    if (m.line == Marker::Line::horizontal) values.push_back(m.at.coherent);
   return values;
 }
 
@@ -133,11 +147,16 @@ Expected<Settled> settle(const LinePlot& plot, std::optional<Range> shared_x) {
   settled.left = left_margin(settled.y_ticks);
 
   for (const Regime& regime : plot.regimes) {
-    const double from = std::max(regime.from, x_range->low), to = std::min(regime.to, x_range->high);
+    const double from = std::max(regime.from.coherent, x_range->low), to = std::min(regime.to.coherent, x_range->high);
     if (!(from < to)) continue;
-    if (!settled.regimes.empty() && settled.regimes.back().kind == regime.kind && settled.regimes.back().to >= from) settled.regimes.back().to = to;
+    if (!settled.regimes.empty() && settled.regimes.back().kind == regime.kind && settled.regimes.back().to >= from)
+      settled.regimes.back().to = to;
     else settled.regimes.push_back({from, to, regime.kind});
   }
+  std::vector<std::string> kinds;
+  for (const Stretch& stretch : settled.regimes) kinds.push_back(stretch.kind);
+  const std::vector<int> colours = kind_colours(kinds);
+  for (std::size_t i = 0; i < kinds.size(); ++i) settled.regimes[i].colour = colours[i];
   settled.strip = !settled.regimes.empty();
 
   // Lines are named at their ends where they are few and reach the right of the frame; else in the legend.
@@ -152,13 +171,18 @@ Expected<Settled> settle(const LinePlot& plot, std::optional<Range> shared_x) {
     reach = reach && x_last >= x_range->low && position(plot.x.scale, *x_range, x_last) > 0.85;
   }
   if (reach && lines.size() <= 6) settled.end_labels = lines;
+  // Half of the last tick's text hangs over the right edge of the frame.
   settled.right = air + 8;
-  for (const std::size_t i : settled.end_labels) settled.right = std::max(settled.right, std::min(170.0, 26 + text_width(plot.series[i].name)));
+  if (const auto ticks = horizontal_ticks(x, *x_range, plot.width - settled.left - air - 24); !ticks.empty())
+    settled.right = std::max(settled.right, 8 + text_width(ticks.back().text) / 2);
+  for (const std::size_t i : settled.end_labels)
+    settled.right = std::max(settled.right, std::min(170.0, 26 + text_width(plot.series[i].name)));
 
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
     const Series& s = plot.series[i];
     if (s.name.empty() || std::ranges::count(settled.end_labels, i) > 0) continue;
-    const bool there = std::ranges::any_of(settled.legend, [&](const LegendEntry& e) { return e.name == s.name && e.colour == s.colour && e.swatch == swatch(s.style); });
+    const bool there = std::ranges::any_of(
+        settled.legend, [&](const LegendEntry& e) { return e.name == s.name && e.colour == s.colour && e.swatch == swatch(s.style); });
     if (!there) settled.legend.push_back({s.name, swatch(s.style), s.colour, s.colour});
   }
   return settled;
@@ -167,12 +191,14 @@ Expected<Settled> settle(const LinePlot& plot, std::optional<Range> shared_x) {
 // Regimes too narrow for their name above the frame are explained in the legend.
 void add_narrow_regimes(Settled& settled, double frame_width) {
   const auto place = [&](double x) { return frame_width * position(settled.plot->x.scale, settled.x_range, x); };
-  for (const Regime& regime : settled.regimes) {
+  for (const Stretch& regime : settled.regimes) {
     if (text_width(regime.kind, 11) + 6 <= place(regime.to) - place(regime.from)) continue;
-    const bool there = std::ranges::any_of(settled.legend, [&](const LegendEntry& e) { return e.swatch == Swatch::shade && e.name == regime.kind; });
-    if (!there) settled.legend.push_back({regime.kind, Swatch::shade, kind_colour(regime.kind), 0});
+    const bool there =
+        std::ranges::any_of(settled.legend, [&](const LegendEntry& e) { return e.swatch == Swatch::shade && e.name == regime.kind; });
+    if (!there) settled.legend.push_back({regime.kind, Swatch::shade, regime.colour, 0});
   }
-  const bool crossed = std::ranges::any_of(settled.plot->series, [](const Series& s) { return is_line(s) && s.style != Style::floor && has_gap(s); });
+  const bool crossed =
+      std::ranges::any_of(settled.plot->series, [](const Series& s) { return is_line(s) && s.style != Style::floor && has_gap(s); });
   if (crossed) settled.legend.push_back({settled.plot->gap_text, Swatch::hatch, 0, 0});
 }
 
@@ -180,7 +206,8 @@ void add_narrow_regimes(Settled& settled, double frame_width) {
 std::vector<std::vector<Point>> runs(const Frame& frame, const Values& x, const Values& y) {
   std::vector<Point> points;
   for (std::size_t i = 0; i < x.size(); ++i)
-    points.push_back(std::isnan(y.coherent[i]) ? Point{frame.across(x.coherent[i]), y.coherent[i]} : frame.at(x.coherent[i], y.coherent[i]));
+    points.push_back(std::isnan(y.coherent[i]) ? Point{frame.across(x.coherent[i]), y.coherent[i]}
+                                               : frame.at(x.coherent[i], y.coherent[i]));
   std::vector<std::vector<Point>> found(1);
   for (const std::size_t i : thinned(points)) {
     if (!std::isnan(points[i].y)) found.back().push_back(points[i]);
@@ -212,7 +239,8 @@ void draw_bars(Canvas& canvas, const Frame& frame, const Series& s) {
   for (std::size_t i = 1; i < sorted.size(); ++i)
     if (sorted[i] > sorted[i - 1]) gap = std::min(gap, sorted[i] - sorted[i - 1]);
   const double half = std::clamp(0.35 * gap, 0.5, 30.0);
-  const double base = frame.y.scale == Scale::linear ? frame.up(std::clamp(0.0, frame.y_range.low, frame.y_range.high)) : frame.box.bottom();
+  const double base =
+      frame.y.scale == Scale::linear ? frame.up(std::clamp(0.0, frame.y_range.low, frame.y_range.high)) : frame.box.bottom();
   for (std::size_t i = 0; i < middles.size(); ++i) {
     if (std::isnan(s.y.coherent[i])) continue;
     const double y = frame.up(s.y.coherent[i]);
@@ -275,12 +303,11 @@ void draw_gap_texts(Canvas& canvas, const Frame& frame, const LinePlot& plot) {
   }
 }
 
-void draw_regimes(Canvas& canvas, const Frame& frame, const std::vector<Regime>& regimes) {
-  for (const Regime& regime : regimes) {
+void draw_regimes(Canvas& canvas, const Frame& frame, const std::vector<Stretch>& regimes) {
+  for (const Stretch& regime : regimes) {
     const double from = frame.across(regime.from), width = frame.across(regime.to) - from;
-    const int colour = kind_colour(regime.kind);
-    canvas.box("shade " + fill_class(colour), {from, frame.box.y, width, frame.box.height});
-    canvas.box("strip " + fill_class(colour), {from, frame.box.y - strip_height, width, strip_height});
+    canvas.box("shade " + fill_class(regime.colour), {from, frame.box.y, width, frame.box.height});
+    canvas.box("strip " + fill_class(regime.colour), {from, frame.box.y - strip_height, width, strip_height});
     if (&regime != &regimes.front()) canvas.line("guide frame", {from, frame.box.y - strip_height}, {from, frame.box.bottom()});
     if (text_width(regime.kind, 11) + 6 <= width) canvas.text("small", {from + width / 2, frame.box.y - 5}, regime.kind, Anchor::middle);
   }
@@ -291,11 +318,9 @@ void draw_markers(Canvas& canvas, const Frame& frame, const LinePlot& plot) {
   const Box& box = frame.box;
   for (const Marker& m : plot.markers) {
     const bool vertical = m.line == Marker::Line::vertical;
-    const Axis& axis = vertical ? plot.x : plot.y;
     const Range& range = vertical ? frame.x_range : frame.y_range;
-    if (!(m.at >= range.low && m.at <= range.high)) continue;
-    const double width = text_width(m.text, 11), at = vertical ? frame.across(m.at) : frame.up(m.at);
-    FARELINE_CHECK(axis.scale == Scale::linear || m.at > 0);
+    if (!(m.at.coherent >= range.low && m.at.coherent <= range.high)) continue;
+    const double width = text_width(m.text, 11), at = vertical ? frame.across(m.at.coherent) : frame.up(m.at.coherent);
     if (!vertical) {
       canvas.line("marker", {box.x, at}, {box.right(), at});
       canvas.text("small halo", {box.x + 6, at - 5 < box.y + 11 ? at + 13 : at - 5}, fitted(m.text, box.width - 12, 11));
@@ -308,7 +333,8 @@ void draw_markers(Canvas& canvas, const Frame& frame, const LinePlot& plot) {
     while (row < row_ends.size() && row_ends[row] > start) ++row;
     if (row == row_ends.size()) row_ends.push_back(0);
     row_ends[row] = start + width + 8;
-    canvas.text("small halo", {right ? at + 6 : at - 6, box.y + 15 + 14 * static_cast<double>(row)}, m.text, right ? Anchor::start : Anchor::end);
+    canvas.text("small halo", {right ? at + 6 : at - 6, box.y + 15 + 14 * static_cast<double>(row)}, m.text,
+                right ? Anchor::start : Anchor::end);
   }
 }
 
@@ -361,7 +387,9 @@ double draw_settled(Canvas& canvas, Settled& settled, double top, double left, d
   draw_markers(canvas, frame, plot);
   draw_end_labels(canvas, frame, settled);
   const bool any = std::ranges::any_of(plot.series, [](const Series& s) { return last_value(s).has_value(); });
-  if (!any) canvas.text("soft halo", {left + frame_width / 2, upper + frame.box.height / 2}, plot.series.empty() ? "no data" : plot.gap_text, Anchor::middle);
+  if (!any)
+    canvas.text("soft halo", {left + frame_width / 2, upper + frame.box.height / 2}, plot.series.empty() ? "no data" : plot.gap_text,
+                Anchor::middle);
   return frame.box.bottom() + (x_labels ? bottom_margin : 0) + air;
 }
 
@@ -390,7 +418,8 @@ Expected<Figure> draw(const StackedPlots& stack) {
   std::vector<double> joined;
   for (const LinePlot& plot : stack.plots) {
     if (plot.x.unit.dim != x.unit.dim || plot.x.scale != x.scale || plot.x.unit.factor != x.unit.factor)
-      return fail(where, fmt::format("\"{}\" and \"{}\" have different x axes", stack.plots[0].title, plot.title), "give them one unit and one scale");
+      return fail(where, fmt::format("\"{}\" and \"{}\" have different x axes", stack.plots[0].title, plot.title),
+                  "give them one unit and one scale");
     if (plot.width != stack.plots[0].width)
       return fail(where, fmt::format("\"{}\" and \"{}\" have different widths", stack.plots[0].title, plot.title), "give them one width");
     if (const auto checked = check(plot); !checked) return std::unexpected(checked.error());

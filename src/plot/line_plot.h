@@ -20,15 +20,15 @@ struct Series {
   int colour = 0;                // an estimate, its floor and its band share one; see stroke_class
 };
 
-// A stretch of the x axis where one thing binds; coherent, in the dimension of x.
+// A stretch of the x axis where one thing binds.
 struct Regime {
-  double from = 0, to = 0;
+  Value from, to;
   std::string kind;  // "weights", "kv", "flops", "collectives", "launches", "capacity"
 };
 
 struct Marker {
   enum class Line { vertical, horizontal } line = Line::vertical;
-  double at = 0;  // coherent, in the dimension of its axis
+  Value at;
   std::string text;
 };
 

@@ -33,7 +33,7 @@ LinePlot example() {
                      {"floor", Style::floor, Values(batch), time({.005, .0055, .006, .009, .02})},
                      {"80% band", Style::band, Values(batch), time({.006, .007, .008, .01, none}), time({.009, .01, .012, .016, none})}},
           .regimes = {{1, 4, "weights"}, {4, 8, "kv"}, {8, 8.2, "flops"}},
-          .markers = {{Marker::Line::horizontal, 0.01, "100 tok/s"}, {Marker::Line::vertical, 4, "asked"}}};
+          .markers = {{Marker::Line::horizontal, 10 * unit::ms, "100 tok/s"}, {Marker::Line::vertical, 4, "asked"}}};
 }
 
 bool says(const std::vector<Element>& elements, std::string_view text) {
@@ -201,7 +201,13 @@ TEST(LinePlot, wrong_input_is_refused_by_name) {
   plot.width = 20;
   refused(plot, "size");
   plot = example();
-  plot.markers[0].at = -1;
+  plot.markers[0].at = 10.0;
+  refused(plot, "marker \"100 tok/s\": it is in 1, its axis is in ms");
+  plot = example();
+  plot.regimes[0].from = 1 * unit::s;
+  refused(plot, "regime \"weights\"");
+  plot = example();
+  plot.markers[0].at = -1 * unit::ms;
   refused(plot, "log axis");
 }
 
@@ -209,7 +215,8 @@ TEST(LinePlot, thinning_keeps_the_ends_and_the_extremes_of_every_pixel_column) {
   EXPECT_TRUE(rc::check([] {
     const auto heights = *rc::gen::container<std::vector<int>>(500, rc::gen::inRange(0, 1000));
     std::vector<Point> points;
-    for (std::size_t i = 0; i < heights.size(); ++i) points.push_back({static_cast<double>(i) * 0.1, heights[i] == 0 ? none : static_cast<double>(heights[i])});
+    for (std::size_t i = 0; i < heights.size(); ++i)
+      points.push_back({static_cast<double>(i) * 0.1, heights[i] == 0 ? none : static_cast<double>(heights[i])});
     const auto kept = thinned(points, 10);
     RC_ASSERT(std::ranges::is_sorted(kept));
     RC_ASSERT(kept.front() == 0u && kept.back() == points.size() - 1);

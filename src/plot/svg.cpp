@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -27,7 +28,8 @@ constexpr auto palette = std::to_array<Ink>({
 });
 static_assert(palette.size() == palette_size);
 
-constexpr std::array<std::string_view, 6> kinds{"weights", "flops", "kv", "collectives", "launches", "capacity"};
+constexpr auto kinds = std::to_array<std::pair<std::string_view, int>>(
+    {{"weights", 0}, {"flops", 1}, {"kv", 2}, {"collectives", 3}, {"launches", 4}, {"capacity", 6}});
 
 std::string rules(bool dark) {
   const auto ink = [&](std::string_view light, std::string_view night) { return dark ? night : light; };
@@ -69,9 +71,11 @@ std::string style_sheet() {
          ".fareline .guide{fill:none;stroke-width:1px;stroke-dasharray:2 3}\n"
          ".fareline .marker{stroke-width:1px;stroke-dasharray:6 3}\n"
          ".fareline .band{fill-opacity:.2}\n"
+         ".fareline .solid{stroke-width:2px;stroke-dasharray:none}\n"
          ".fareline .shade{fill-opacity:.09}\n"
          ".fareline .strip{fill-opacity:.3}\n"
          ".fareline .open{fill-opacity:.75}\n"
+         ".fareline .cell{shape-rendering:crispEdges}\n"
          ".fareline .edge{stroke-width:1px}\n"
          ".fareline .ring{fill:none;stroke-width:2px}\n"
          ".fareline .shadow{fill:none;stroke:#000;stroke-width:4px}\n"
@@ -79,6 +83,7 @@ std::string style_sheet() {
          ".fareline text.onlight{fill:#000}\n"
          ".fareline text.ondark{fill:#fff}\n" +
          rules(false) + "@media (prefers-color-scheme:dark){\n" + rules(true) +
+         ".fareline .open{fill-opacity:.9}\n.fareline text.inbar{fill:#0d1117}\n"
          ".fareline text.onlight{fill:#000}\n.fareline text.ondark{fill:#fff}\n}\n";
 }
 
@@ -134,10 +139,22 @@ std::string line_class(int k) {
 }
 std::string fill_class(int k) { return fmt::format("f{}", k % palette_size); }
 
-int kind_colour(std::string_view kind) {
-  for (std::size_t k = 0; k < kinds.size(); ++k)
-    if (kinds[k] == kind) return static_cast<int>(k == 5 ? 6 : k);
-  return static_cast<int>(content_hash(kind) % palette_size);
+std::vector<int> kind_colours(std::span<const std::string> wanted) {
+  std::map<std::string_view, int> known;
+  for (const auto& [name, colour] : kinds)
+    if (std::ranges::count(wanted, name) > 0) known.emplace(name, colour);
+  std::vector<int> free;
+  for (int k = 0; k < palette_size; ++k)
+    if (std::ranges::none_of(known, [&](const auto& taken) { return taken.second == k; })) free.push_back(k);
+  if (free.empty()) free = {0, 1, 2, 3, 4, 5, 6};
+  std::size_t next = 0;
+  std::vector<int> colours;
+  for (const std::string& kind : wanted) {
+    const auto [found, fresh] = known.try_emplace(kind, 0);
+    if (fresh) found->second = free[next++ % free.size()];
+    colours.push_back(found->second);
+  }
+  return colours;
 }
 
 std::string escaped(std::string_view text) {
@@ -172,7 +189,7 @@ double text_width(std::string_view text, double size) {
 }
 
 std::string fitted(std::string_view text, double width, double size) {
-  if (text_width(text, size) <= width) return std::string(text);
+  if (text_width(text, size) <= width + 1e-6) return std::string(text);
   std::string out;
   double used = size;
   while (!text.empty()) {
@@ -199,8 +216,8 @@ std::vector<std::string> wrapped(std::string_view text, double width, double siz
 }
 
 void Canvas::line(std::string_view style, Point a, Point b) {
-  body_ += fmt::format("<line class=\"{}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n", style, coordinate(a.x), coordinate(a.y), coordinate(b.x),
-                       coordinate(b.y));
+  body_ += fmt::format("<line class=\"{}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n", style, coordinate(a.x), coordinate(a.y),
+                       coordinate(b.x), coordinate(b.y));
 }
 
 void Canvas::box(std::string_view style, Box box, double corner) {
@@ -214,8 +231,8 @@ void Canvas::box_with_note(std::string_view style, Box box, std::string_view not
 }
 
 void Canvas::filled_box(std::string_view colour, Box box, std::string_view note) {
-  body_ += fmt::format("<rect class=\"cell\" fill=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{}", colour, coordinate(box.x), coordinate(box.y),
-                       coordinate(box.width), coordinate(box.height), closing("rect", note));
+  body_ += fmt::format("<rect class=\"cell\" fill=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{}", colour, coordinate(box.x),
+                       coordinate(box.y), coordinate(box.width), coordinate(box.height), closing("rect", note));
 }
 
 void Canvas::polyline(std::string_view style, std::span<const Point> points) {
@@ -236,8 +253,8 @@ void Canvas::mark(std::string_view style, int shape, Point at, double radius, st
   };
   switch (shape % 6) {
     case 0:
-      body_ += fmt::format("<circle class=\"mark {}\" cx=\"{}\" cy=\"{}\" r=\"{}\"{}", style, coordinate(at.x), coordinate(at.y), coordinate(r),
-                           closing("circle", note));
+      body_ += fmt::format("<circle class=\"mark {}\" cx=\"{}\" cy=\"{}\" r=\"{}\"{}", style, coordinate(at.x), coordinate(at.y),
+                           coordinate(r), closing("circle", note));
       break;
     case 1: shaped({{-a, -a}, {a, -a}, {a, a}, {-a, a}}); break;
     case 2: shaped({{0, -1.2 * r}, {1.1 * r, 0.8 * r}, {-1.1 * r, 0.8 * r}}); break;
@@ -252,12 +269,13 @@ void Canvas::mark(std::string_view style, int shape, Point at, double radius, st
 
 void Canvas::text(std::string_view style, Point at, std::string_view text, Anchor anchor) {
   const std::string_view side = anchor == Anchor::start ? "start" : anchor == Anchor::middle ? "middle" : "end";
-  body_ += fmt::format("<text class=\"{}\" x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n", style, coordinate(at.x), coordinate(at.y), side, escaped(text));
+  body_ += fmt::format("<text class=\"{}\" x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n", style, coordinate(at.x), coordinate(at.y),
+                       side, escaped(text));
 }
 
 void Canvas::text_upwards(std::string_view style, Point at, std::string_view text) {
-  body_ += fmt::format("<text class=\"{}\" transform=\"translate({} {}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n", style, coordinate(at.x),
-                       coordinate(at.y), escaped(text));
+  body_ += fmt::format("<text class=\"{}\" transform=\"translate({} {}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n", style,
+                       coordinate(at.x), coordinate(at.y), escaped(text));
 }
 
 void Canvas::hatch(std::string_view style, Box box) {

@@ -82,8 +82,8 @@ std::string stroke_class(int k);
 std::string line_class(int k);
 std::string fill_class(int k);
 
-// Returns the colour that a kind of bound or an operator's resource always has, in every picture: weights, kv, flops,
-// collectives, launches, capacity; another name takes a colour after its letters.
-int kind_colour(std::string_view kind);
+// Returns the colour of each kind, in order. What binds has the same colour in every picture: weights, flops, kv, collectives,
+// launches, capacity; other kinds take the colours left, in the order in which they first come.
+std::vector<int> kind_colours(std::span<const std::string> kinds);
 
 }  // namespace fareline::plot

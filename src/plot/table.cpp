@@ -25,10 +25,12 @@ Expected<void> check(const Table& table) {
       return fail(fmt::format("column \"{}\"", column.name), "it holds texts and numbers", "make two columns of it");
     if (rows(column) != rows(table.columns[0]))
       return fail(fmt::format("column \"{}\"", column.name),
-                  fmt::format("it has {} rows and \"{}\" has {}", rows(column), table.columns[0].name, rows(table.columns[0])), "give every column as many");
+                  fmt::format("it has {} rows and \"{}\" has {}", rows(column), table.columns[0].name, rows(table.columns[0])),
+                  "give every column as many");
     if (!is_text(column) && column.numbers.dim != column.unit.dim)
       return fail(fmt::format("column \"{}\"", column.name),
-                  fmt::format("its numbers are in {}, its unit is {}", unit_name(column.numbers.dim), column.unit.name), "give both the same dimension");
+                  fmt::format("its numbers are in {}, its unit is {}", unit_name(column.numbers.dim), column.unit.name),
+                  "give both the same dimension");
   }
   return {};
 }
@@ -69,7 +71,9 @@ std::uint32_t take_code_point(std::string_view& text) {
 
 }  // namespace
 
-Column text_column(std::string name, std::vector<std::string> texts) { return {.name = std::move(name), .unit = {}, .texts = std::move(texts)}; }
+Column text_column(std::string name, std::vector<std::string> texts) {
+  return {.name = std::move(name), .unit = {}, .texts = std::move(texts)};
+}
 Column number_column(std::string name, Unit unit, Values numbers, int digits) {
   return {.name = std::move(name), .unit = std::move(unit), .numbers = std::move(numbers), .digits = digits};
 }

@@ -45,10 +45,12 @@ TEST(Table, columns_are_aligned_with_numbers_at_the_right_and_units_in_the_heade
 
 TEST(Table, every_line_is_as_wide_as_the_rule_or_narrower) {
   EXPECT_TRUE(rc::check([] {
-    const auto texts = *rc::gen::nonEmpty(rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>("a", "日本語", "naïve", "", "x y")));
+    const auto texts =
+        *rc::gen::nonEmpty(rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>("a", "日本語", "naïve", "", "x y")));
     std::vector<double> numbers;
     for (std::size_t i = 0; i < texts.size(); ++i) numbers.push_back(*rc::gen::inRange(-1000000, 1000000));
-    std::istringstream lines(*text_table({.columns = {text_column("name", texts), number_column("n", counted("requests"), Values(numbers))}}));
+    std::istringstream lines(
+        *text_table({.columns = {text_column("name", texts), number_column("n", counted("requests"), Values(numbers))}}));
     std::string header, rule, line;
     std::getline(lines, header);
     std::getline(lines, rule);

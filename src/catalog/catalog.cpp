@@ -123,6 +123,7 @@ Expected<Prices> read_prices(const std::string& file, std::string_view text, con
 // A model's file: the configuration as published, and what its publisher says of it.
 struct ModelDocument {
   std::string name, source, config, quantization;
+  std::vector<std::string> aliases;
   PublishedCount published;
 };
 
@@ -134,6 +135,12 @@ Expected<ModelDocument> read_model_document(const std::string& file, std::string
   ModelDocument model;
   model.name = fields.text("name");
   model.source = fields.text("source");
+  if (const auto* aliases = fields.raw("aliases", Presence::optional)) {
+    for (const auto& alias : *aliases)
+      if (alias.is_string()) model.aliases.push_back(alias.get<std::string>());
+    if (!aliases->is_array() || model.aliases.size() != aliases->size())
+      fields.wrong("aliases", "is not a list of names", "write e.g. [\"meta-llama/Meta-Llama-3.1-70B\"]");
+  }
   Fields published = fields.object("published");
   model.published.total = published.count("total", believable_parameters);
   model.published.active = published.count("active", believable_parameters);
@@ -217,7 +224,7 @@ Expected<Catalogue> Catalogue::read(const std::vector<std::pair<std::string, std
     } else if (path.starts_with("models/")) {
       auto model = read_model_document(path, text);
       if (!model) return std::unexpected(model.error());
-      replace_or_add(catalogue.models_, ModelFile{path, std::move(model->name), text});
+      replace_or_add(catalogue.models_, ModelFile{path, std::move(model->name), text, std::move(model->aliases)});
     } else if (path.starts_with("calibrations/")) {
       auto calibration = read_calibration(path, text);
       if (!calibration) return std::unexpected(calibration.error());
@@ -245,8 +252,9 @@ Expected<Calibration> Catalogue::calibration(std::string_view name) const {
 Expected<Model> Catalogue::model(std::string_view name) const {
   const ModelFile* found = nullptr;
   std::string both;
+  const auto is_alias = [&](const std::string& alias) { return same(alias, name) || same(behind_slash(alias), name); };
   for (const ModelFile& file : models_) {
-    if (same(file.name, name)) {
+    if (same(file.name, name) || std::any_of(file.aliases.begin(), file.aliases.end(), is_alias)) {
       found = &file;
       both.clear();
       break;

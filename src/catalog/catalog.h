@@ -66,7 +66,10 @@ class Catalogue {
  private:
   std::vector<Chip> chips_;
   std::vector<System> systems_;
-  struct ModelFile { std::string path, name, text; };
+  struct ModelFile {
+    std::string path, name, text;
+    std::vector<std::string> aliases;  // names it was published under before
+  };
   std::vector<ModelFile> models_;
   std::vector<Calibration> calibrations_;
   std::vector<RentalPrice> rental_;

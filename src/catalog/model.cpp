@@ -11,8 +11,8 @@
 namespace fareline {
 
 std::string_view name(Part part) {
-  constexpr std::array<std::string_view, part_count> names{"embedding", "attention", "indexer", "dense_mlp", "router",
-                                                           "experts", "shared_experts", "lm_head", "norms", "other"};
+  constexpr std::array<std::string_view, part_count> names{"embedding", "attention",      "indexer", "dense_mlp", "router",
+                                                           "experts",   "shared_experts", "lm_head", "norms",     "other"};
   return names[static_cast<std::size_t>(part)];
 }
 
@@ -86,8 +86,7 @@ Bytes kv_bytes_per_token(const Model& model, Bytes element) {
     const Attention& attention = model.kinds[static_cast<std::size_t>(kind)].attention;
     if (!attention.stores_kv) continue;
     const double entry = attention.kv_heads * (static_cast<double>(attention.qk_dim) + (attention.keys_are_values ? 0 : attention.v_dim));
-    if (attention.kind == AttentionKind::mla)
-      elements += static_cast<double>(attention.latent_dim) + attention.rope_dim;
+    if (attention.kind == AttentionKind::mla) elements += static_cast<double>(attention.latent_dim) + attention.rope_dim;
     else if (attention.kind == AttentionKind::full && (attention.compress > 1 || attention.window == 0))
       elements += entry / attention.compress;
   }

@@ -39,7 +39,7 @@ struct Architecture {
   std::string_view mtp_prefix = "mtp.layers.";  // before the module's number; "layers." continues the count of the layers
   std::vector<Weight> other;
   std::string_view embedding_module = "embed_tokens", head_module = "lm_head";
-  bool head_linear = false;    // the LM head is quantized with "all linear modules"
+  bool head_linear = false;              // the LM head is quantized with "all linear modules"
   Format routed_experts = Format::fp64;  // the file states a format for the routed experts alone; fp64: it does not
 };
 
@@ -56,7 +56,7 @@ void append_layer(Architecture& model, const LayerKey& key, const Make& make) {
   model.drafts.push_back(make());
 }
 
-// ── matrices ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── matrices ──
 
 void add_columns(LayerDraft& layer, std::string_view op, std::string_view module, Part part, std::int64_t inputs, std::int64_t outputs,
                  std::int64_t pieces);
@@ -66,10 +66,11 @@ void add_whole(LayerDraft& layer, std::string_view op, std::string_view module, 
 void add_experts(LayerDraft& layer, std::string_view op, std::string_view module, std::int64_t inputs, std::int64_t outputs,
                  std::int64_t experts, std::int64_t pieces);
 // A vector, or a small table, that is added or multiplied elementwise. Cut into `pieces` with the matrix it belongs to; 1: whole.
-void add_vector(LayerDraft& layer, std::string_view op, Part part, std::int64_t size, std::int64_t pieces = 1, Split split = Split::columns);
+void add_vector(LayerDraft& layer, std::string_view op, Part part, std::int64_t size, std::int64_t pieces = 1,
+                Split split = Split::columns);
 Weight norm_weight(std::string_view op, std::int64_t size);
 
-// ── grouped-query attention: MHA, GQA, MQA, sliding, chunked ────────────────────────────────────────────────────────
+// ── grouped-query attention: MHA, GQA, MQA, sliding, chunked ──
 
 struct AttentionModules {
   std::string_view q = "self_attn.q_proj", k = "self_attn.k_proj", v = "self_attn.v_proj", o = "self_attn.o_proj";
@@ -92,12 +93,14 @@ struct GroupedQuery {
 void add_grouped_query(LayerDraft& layer, std::int64_t hidden, const GroupedQuery& shape);
 
 // Reads num_attention_heads, num_key_value_heads and head_dim as most configurations spell them.
-struct Heads { std::int64_t heads = 1, kv_heads = 1, dim = 1; };
+struct Heads {
+  std::int64_t heads = 1, kv_heads = 1, dim = 1;
+};
 Heads read_heads(const ModelFields& file, std::int64_t hidden);
 // Refuses where `whole` is not a multiple of `part`.
 void require_multiple(const ModelFields& file, std::string_view name, std::int64_t whole, std::string_view other, std::int64_t part);
 
-// ── feed-forward ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── feed-forward ──
 
 struct MlpModules {
   std::string_view gate = "mlp.gate_proj", up = "mlp.up_proj", down = "mlp.down_proj";
@@ -119,14 +122,14 @@ struct ExpertMlp {
   bool gated = true;                          // three matrices an expert
   bool router_bias = false;                   // a score correction or a bias an expert
   bool expert_bias = false;
-  bool shared_gate = false;                   // a sigmoid that scales the shared expert
+  bool shared_gate = false;  // a sigmoid that scales the shared expert
   bool latent_norm = false;
   ExpertModules modules{};
 };
 
 void add_expert_mlp(LayerDraft& layer, std::int64_t hidden, const ExpertMlp& shape);
 
-// ── what nearly all families share ──────────────────────────────────────────────────────────────────────────────────
+// ── what nearly all families share ──
 
 // hidden_size, vocab_size, max_position_embeddings, tie_word_embeddings and the final norm; returns the number of layers.
 std::int64_t read_frame(const ModelFields& file, Architecture& model, bool tied_otherwise);
@@ -137,7 +140,7 @@ void add_layer_norms(LayerDraft& layer, std::int64_t hidden, int norms = 2, bool
 // [2 hidden x hidden] that joins them. Source: DeepSeek-V3 report, section 2.2.
 LayerDraft mtp_module(LayerDraft block, std::int64_t hidden);
 
-// ── the families ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── the families ──
 
 using Builder = void (*)(const ModelFields& file, Architecture& model);
 

@@ -27,9 +27,11 @@ void build_classic(const ModelFields& file, Architecture& model, const Classic& 
   model.other.push_back(layer_norm("final_norm", model.hidden, shape.norm_bias));
   if (shape.embedding_norm) model.other.push_back(layer_norm("embedding_norm", model.hidden, shape.norm_bias));
   if (shape.positions)
-    model.other.push_back({.matrix = {.op = "position_embedding", .part = Part::embedding, .inputs = shape.positions, .outputs = model.hidden,
-                                      .use = Use::lookup},
-                           .module = "", .linear = false});
+    model.other.push_back(
+        {.matrix =
+             {.op = "position_embedding", .part = Part::embedding, .inputs = shape.positions, .outputs = model.hidden, .use = Use::lookup},
+         .module = "",
+         .linear = false});
   if (shape.head_bias) {
     LayerDraft head;
     add_vector(head, "lm_head", Part::lm_head, model.vocabulary, model.vocabulary);
@@ -39,16 +41,22 @@ void build_classic(const ModelFields& file, Architecture& model, const Classic& 
     append_layer(model, {}, [&] {
       LayerDraft draft;
       add_layer_norms(draft, model.hidden, shape.norms, shape.norm_bias);
-      add_grouped_query(draft, model.hidden, {.heads = shape.heads, .kv_heads = shape.kv_heads, .qk_dim = shape.dim, .v_dim = shape.dim,
-                                              .query_bias = shape.attention_bias, .kv_bias = shape.attention_bias,
-                                              .output_bias = shape.attention_bias});
+      add_grouped_query(draft, model.hidden,
+                        {.heads = shape.heads,
+                         .kv_heads = shape.kv_heads,
+                         .qk_dim = shape.dim,
+                         .v_dim = shape.dim,
+                         .query_bias = shape.attention_bias,
+                         .kv_bias = shape.attention_bias,
+                         .output_bias = shape.attention_bias});
       add_plain_mlp(draft, model.hidden, shape.width, shape.mlp_bias);
       return draft;
     });
 }
 
 // Width of a head, where hidden widths divide into them.
-std::int64_t head_width(const ModelFields& file, std::string_view name, std::int64_t hidden, std::string_view heads_name, std::int64_t heads) {
+std::int64_t head_width(const ModelFields& file, std::string_view name, std::int64_t hidden, std::string_view heads_name,
+                        std::int64_t heads) {
   require_multiple(file, name, hidden, heads_name, heads);
   if (hidden / heads > most_head_dimension) file.refuse(name, "makes heads too wide", "take both from one model's file");
   return std::clamp<std::int64_t>(hidden / heads, 1, most_head_dimension);
@@ -68,8 +76,10 @@ void build_gpt2(const ModelFields& file, Architecture& model) {
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole_of("n_positions", "n_ctx");
   model.tied = file.flag_or("tie_word_embeddings", true);
-  Classic shape{.layers = file.whole_of("n_layer", "num_hidden_layers", most_layers), .heads = file.whole_of("n_head", "num_attention_heads", most_heads),
-                .width = four_times(file, "n_inner", model.hidden), .positions = model.max_context};
+  Classic shape{.layers = file.whole_of("n_layer", "num_hidden_layers", most_layers),
+                .heads = file.whole_of("n_head", "num_attention_heads", most_heads),
+                .width = four_times(file, "n_inner", model.hidden),
+                .positions = model.max_context};
   shape.kv_heads = shape.heads;
   shape.dim = head_width(file, "n_embd", model.hidden, "n_head", shape.heads);
   build_classic(file, model, shape);
@@ -80,8 +90,12 @@ void build_gptj(const ModelFields& file, Architecture& model) {
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole("n_positions");
   model.tied = file.flag_or("tie_word_embeddings", false);
-  Classic shape{.layers = file.whole("n_layer", most_layers), .heads = file.whole("n_head", most_heads),
-                .width = four_times(file, "n_inner", model.hidden), .attention_bias = false, .norms = 1, .head_bias = true};
+  Classic shape{.layers = file.whole("n_layer", most_layers),
+                .heads = file.whole("n_head", most_heads),
+                .width = four_times(file, "n_inner", model.hidden),
+                .attention_bias = false,
+                .norms = 1,
+                .head_bias = true};
   shape.kv_heads = shape.heads;
   shape.dim = head_width(file, "n_embd", model.hidden, "n_head", shape.heads);
   build_classic(file, model, shape);
@@ -95,8 +109,12 @@ void build_opt(const ModelFields& file, Architecture& model) {
   if (file.has("word_embed_proj_dim") && file.whole("word_embed_proj_dim") != model.hidden)
     file.refuse("word_embed_proj_dim", "differs from hidden_size", "this reader knows embeddings of the hidden width");
   const bool bias = file.flag_or("enable_bias", true);
-  Classic shape{.layers = file.whole("num_hidden_layers", most_layers), .heads = file.whole("num_attention_heads", most_heads),
-                .width = file.whole("ffn_dim"), .positions = model.max_context + 2, .attention_bias = bias, .mlp_bias = bias};
+  Classic shape{.layers = file.whole("num_hidden_layers", most_layers),
+                .heads = file.whole("num_attention_heads", most_heads),
+                .width = file.whole("ffn_dim"),
+                .positions = model.max_context + 2,
+                .attention_bias = bias,
+                .mlp_bias = bias};
   shape.kv_heads = shape.heads;
   shape.dim = head_width(file, "hidden_size", model.hidden, "num_attention_heads", shape.heads);
   build_classic(file, model, shape);
@@ -107,8 +125,10 @@ void build_bloom(const ModelFields& file, Architecture& model) {
   model.vocabulary = file.whole("vocab_size");
   model.max_context = file.whole_if("seq_length", 0, most_dimension, 1);
   model.tied = file.flag_or("tie_word_embeddings", true);
-  Classic shape{.layers = file.whole_of("n_layer", "num_hidden_layers", most_layers), .heads = file.whole_of("n_head", "num_attention_heads", most_heads),
-                .width = 4 * model.hidden, .embedding_norm = true};
+  Classic shape{.layers = file.whole_of("n_layer", "num_hidden_layers", most_layers),
+                .heads = file.whole_of("n_head", "num_attention_heads", most_heads),
+                .width = 4 * model.hidden,
+                .embedding_norm = true};
   if (shape.width > most_dimension) file.refuse("hidden_size", "is out of range", "BLOOM's MLP is four times as wide");
   shape.kv_heads = shape.heads;
   shape.dim = head_width(file, "hidden_size", model.hidden, "n_head", shape.heads);
@@ -121,12 +141,13 @@ void build_falcon(const ModelFields& file, Architecture& model) {
   model.max_context = file.whole_or("max_position_embeddings", 2048);
   model.tied = file.flag_or("tie_word_embeddings", true);
   const bool bias = file.flag_or("bias", false), grouped = file.flag_or("new_decoder_architecture", false);
-  Classic shape{.layers = file.whole("num_hidden_layers", most_layers), .heads = file.whole("num_attention_heads", most_heads),
-                .width = four_times(file, "ffn_hidden_size", model.hidden), .attention_bias = bias, .mlp_bias = bias};
-  if (grouped)
-    shape.kv_heads = file.whole_or("num_kv_heads", shape.heads, most_heads);
-  else
-    shape.kv_heads = file.flag_or("multi_query", true) ? 1 : shape.heads;
+  Classic shape{.layers = file.whole("num_hidden_layers", most_layers),
+                .heads = file.whole("num_attention_heads", most_heads),
+                .width = four_times(file, "ffn_hidden_size", model.hidden),
+                .attention_bias = bias,
+                .mlp_bias = bias};
+  if (grouped) shape.kv_heads = file.whole_or("num_kv_heads", shape.heads, most_heads);
+  else shape.kv_heads = file.flag_or("multi_query", true) ? 1 : shape.heads;
   require_multiple(file, "num_attention_heads", shape.heads, "num_kv_heads", shape.kv_heads);
   // Parallel halves share one norm unless the newer decoder gives each its own.
   if (!grouped && file.flag_or("parallel_attn", true)) shape.norms = 1;
@@ -144,14 +165,21 @@ void build_calculon(const ModelFields& file, Architecture& model) {
     model.vocabulary = file.whole("vocab_size");
   } else {
     model.vocabulary = 51200;
-    file.note("vocab_size is not in a table of calculon: 51200, GPT-2's tokens padded for sharding (Narayanan et al. 2021, "
-              "Efficient Large-Scale Language Model Training on GPU Clusters Using Megatron-LM, section 5)");
+    file.note(
+        "vocab_size is not in a table of calculon: 51200, GPT-2's tokens padded for sharding (Narayanan et al. 2021, "
+        "Efficient Large-Scale Language Model Training on GPU Clusters Using Megatron-LM, section 5)");
   }
-  file.note("a table of calculon states GPT's transformer: multi-head attention, a plain MLP, LayerNorms, biases, learnt positions and tied embeddings");
+  file.note(
+      "a table of calculon states GPT's transformer: multi-head attention, a plain MLP, LayerNorms, biases, learnt positions and tied "
+      "embeddings");
   const std::int64_t heads = file.whole("attn_heads", most_heads);
-  build_classic(file, model, {.layers = file.whole("num_blocks", most_layers), .heads = heads, .kv_heads = heads,
-                              .dim = file.whole("attn_size", most_head_dimension), .width = file.whole("feedforward"),
-                              .positions = model.max_context});
+  build_classic(file, model,
+                {.layers = file.whole("num_blocks", most_layers),
+                 .heads = heads,
+                 .kv_heads = heads,
+                 .dim = file.whole("attn_size", most_head_dimension),
+                 .width = file.whole("feedforward"),
+                 .positions = model.max_context});
 }
 
 // {"n_head", "hidden_dim", "ffn_embed_dim", "num_layers", "vocab_size", "max_seq_len", "num_key_value_heads", "model_type"}
@@ -166,10 +194,18 @@ void build_llm_analysis(const ModelFields& file, Architecture& model) {
                         "biases, learnt positions and tied embeddings", type.substr(0, 40)));
   const std::int64_t heads = file.whole("n_head", most_heads), kv_heads = file.whole_if("num_key_value_heads", heads, most_heads, 1);
   require_multiple(file, "n_head", heads, "num_key_value_heads", kv_heads);
-  build_classic(file, model, {.layers = file.whole("num_layers", most_layers), .heads = heads, .kv_heads = kv_heads,
-                              .dim = head_width(file, "hidden_dim", model.hidden, "n_head", heads), .width = file.whole("ffn_embed_dim"),
-                              .positions = llama || gptj ? 0 : model.max_context, .attention_bias = !llama && !gptj, .mlp_bias = !llama,
-                              .norms = gptj ? 1 : 2, .norm_bias = !llama, .head_bias = gptj});
+  build_classic(file, model,
+                {.layers = file.whole("num_layers", most_layers),
+                 .heads = heads,
+                 .kv_heads = kv_heads,
+                 .dim = head_width(file, "hidden_dim", model.hidden, "n_head", heads),
+                 .width = file.whole("ffn_embed_dim"),
+                 .positions = llama || gptj ? 0 : model.max_context,
+                 .attention_bias = !llama && !gptj,
+                 .mlp_bias = !llama,
+                 .norms = gptj ? 1 : 2,
+                 .norm_bias = !llama,
+                 .head_bias = gptj});
 }
 
 }  // namespace fareline

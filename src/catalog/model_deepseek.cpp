@@ -18,13 +18,14 @@ struct Latent {
 };
 
 Latent read_latent(const ModelFields& file) {
-  Latent shape{.heads = file.whole("num_attention_heads", most_heads), .rank = file.whole("kv_lora_rank", most_head_dimension),
-               .nope = file.whole("qk_nope_head_dim", most_head_dimension), .rope = file.whole("qk_rope_head_dim", most_head_dimension, 0),
-               .value = file.whole("v_head_dim", most_head_dimension), .bias = file.flag_if("attention_bias", false)};
-  if (file.states("q_lora_rank"))
-    shape.query_rank = file.whole_if("q_lora_rank", 0, most_dimension);  // null: queries are not compressed
-  else
-    file.refuse("q_lora_rank", "is missing", "write null where queries are not compressed");
+  Latent shape{.heads = file.whole("num_attention_heads", most_heads),
+               .rank = file.whole("kv_lora_rank", most_head_dimension),
+               .nope = file.whole("qk_nope_head_dim", most_head_dimension),
+               .rope = file.whole("qk_rope_head_dim", most_head_dimension, 0),
+               .value = file.whole("v_head_dim", most_head_dimension),
+               .bias = file.flag_if("attention_bias", false)};
+  if (file.states("q_lora_rank")) shape.query_rank = file.whole_if("q_lora_rank", 0, most_dimension);  // null: queries are not compressed
+  else file.refuse("q_lora_rank", "is missing", "write null where queries are not compressed");
   return shape;
 }
 
@@ -58,10 +59,13 @@ void add_latent_attention(LayerDraft& layer, std::int64_t hidden, const Latent& 
 
 // The indexer of DeepSeek sparse attention. Source: DeepSeek-V3.2-Exp report, section 2.1; huggingface/transformers,
 // modeling_deepseek_v32.py, DeepseekV32Indexer: wq_b, wk, a LayerNorm of the key, weights_proj.
-struct Indexer { std::int64_t heads = 0, dim = 0, topk = 0; };
+struct Indexer {
+  std::int64_t heads = 0, dim = 0, topk = 0;
+};
 
 Indexer read_indexer(const ModelFields& file) {
-  return {.heads = file.whole("index_n_heads", most_heads), .dim = file.whole("index_head_dim", most_head_dimension),
+  return {.heads = file.whole("index_n_heads", most_heads),
+          .dim = file.whole("index_head_dim", most_head_dimension),
           .topk = file.whole("index_topk")};
 }
 
@@ -101,14 +105,16 @@ void build_deepseek(const ModelFields& file, Architecture& model, Indexing index
       if (!own.front()) file.refuse("indexer_types[0]", "the first layer has no earlier selection to share", "write \"full\"");
     } else {
       // Source: huggingface/transformers@01f8fa5, modular_glm_moe_dsa.py, GlmMoeDsaConfig.__post_init__.
-      const std::int64_t every = file.whole_if("index_topk_freq", 1, most_layers, 1), offset = file.whole_if("index_skip_topk_offset", 2, most_layers);
+      const std::int64_t every = file.whole_if("index_topk_freq", 1, most_layers, 1),
+                         offset = file.whole_if("index_skip_topk_offset", 2, most_layers);
       for (std::int64_t i = 0; i < layers; ++i) own[static_cast<std::size_t>(i)] = std::max<std::int64_t>(i - offset + 1, 0) % every == 0;
       if (file.has("index_topk_pattern")) file.refuse("index_topk_pattern", "is not understood", "state indexer_types, one a layer");
     }
   }
   const std::int64_t leading = file.whole_or("first_k_dense_replace", 0, most_layers, 0);
   const std::int64_t every = file.whole_or("moe_layer_freq", 1, most_layers);
-  ExpertMlp experts{.experts = file.whole_if("n_routed_experts", 0, most_experts), .shared = file.whole_if("n_shared_experts", 0, 64),
+  ExpertMlp experts{.experts = file.whole_if("n_routed_experts", 0, most_experts),
+                    .shared = file.whole_if("n_shared_experts", 0, 64),
                     .router_bias = router_bias};
   if (experts.experts) {
     experts.active = file.whole("num_experts_per_tok", experts.experts);
@@ -120,10 +126,8 @@ void build_deepseek(const ModelFields& file, Architecture& model, Indexing index
     add_layer_norms(draft, model.hidden);
     add_latent_attention(draft, model.hidden, shape);
     if (indexing != Indexing::none) add_indexer(draft, model.hidden, shape.query_rank, indexer, index);
-    if (sparse)
-      add_expert_mlp(draft, model.hidden, experts);
-    else
-      add_gated_mlp(draft, model.hidden, file.whole("intermediate_size"));
+    if (sparse) add_expert_mlp(draft, model.hidden, experts);
+    else add_gated_mlp(draft, model.hidden, file.whole("intermediate_size"));
     return draft;
   };
   for (std::int64_t i = 0; i < layers; ++i) {
@@ -155,16 +159,21 @@ void build_deepseek_v4(const ModelFields& file, Architecture& model) {
   const std::int64_t heads = file.whole("num_attention_heads", most_heads), dim = file.whole("head_dim", most_head_dimension);
   const std::int64_t kv_heads = file.whole_or("num_key_value_heads", 1, most_heads);
   if (kv_heads != 1) file.refuse("num_key_value_heads", "is not 1", "DeepSeek-V4 keeps one key-value vector a token");
-  const std::int64_t query_rank = file.whole("q_lora_rank"), output_rank = file.whole("o_lora_rank"), groups = file.whole("o_groups", most_heads);
+  const std::int64_t query_rank = file.whole("q_lora_rank"), output_rank = file.whole("o_lora_rank"),
+                     groups = file.whole("o_groups", most_heads);
   require_multiple(file, "num_attention_heads", heads, "o_groups", groups);
   const std::int64_t window = file.whole("sliding_window"), streams = file.whole("hc_mult", 64);
   const std::int64_t hash_layers = file.whole_if("num_hash_layers", 0, most_layers);
   const Indexer indexer = read_indexer(file);
   const std::vector<std::int64_t> ratios = file.wholes("compress_ratios", layers, 1000000, true);
-  ExpertMlp experts{.experts = file.whole("n_routed_experts", most_experts), .width = file.whole("moe_intermediate_size"),
+  ExpertMlp experts{.experts = file.whole("n_routed_experts", most_experts),
+                    .width = file.whole("moe_intermediate_size"),
                     .shared = file.whole_or("n_shared_experts", 1, 64, 0),
-                    .modules = {.router = "ffn.gate", .gate = "ffn.experts.0.w1", .down = "ffn.experts.0.w2",
-                                .shared_gate = "ffn.shared_experts.w1", .shared_down = "ffn.shared_experts.w2"}};
+                    .modules = {.router = "ffn.gate",
+                                .gate = "ffn.experts.0.w1",
+                                .down = "ffn.experts.0.w2",
+                                .shared_gate = "ffn.shared_experts.w1",
+                                .shared_down = "ffn.shared_experts.w2"}};
   experts.active = file.whole("num_experts_per_tok", experts.experts);
   experts.shared_width = experts.shared * experts.width;
   if (file.text_or("expert_dtype", "") == "fp4") model.routed_experts = Format::mxfp4;
@@ -173,8 +182,9 @@ void build_deepseek_v4(const ModelFields& file, Architecture& model) {
   model.head_module = "head";
   if (file.failed()) return;
   if (hash_layers)
-    file.note(fmt::format("the first {} layers route by token through tables of {} x {} expert numbers each, which are not counted as parameters",
-                          hash_layers, model.vocabulary, experts.active));
+    file.note(
+        fmt::format("the first {} layers route by token through tables of {} x {} expert numbers each, which are not counted as parameters",
+                    hash_layers, model.vocabulary, experts.active));
   // A mixing of the streams: a projection of all of them, a bias and three scales.
   const auto add_mixing = [&](LayerDraft& draft, std::string_view op, std::int64_t mixes, std::int64_t scales) {
     add_whole(draft, op, "hyper_connection", Part::other, streams * model.hidden, mixes);
@@ -272,14 +282,21 @@ void build_kimi_linear(const ModelFields& file, Architecture& model) {
       kind[static_cast<std::size_t>(number - 1)] = value;
     }
   for (std::size_t i = 0; i < kind.size(); ++i)
-    if (kind[i] == 0) linear->refuse("kda_layers", fmt::format("layer {} is in neither list", i + 1), "list every layer once, counted from 1");
-  const std::int64_t leading = file.whole_or("first_k_dense_replace", 0, most_layers, 0), every = file.whole_or("moe_layer_freq", 1, most_layers);
+    if (kind[i] == 0)
+      linear->refuse("kda_layers", fmt::format("layer {} is in neither list", i + 1), "list every layer once, counted from 1");
+  const std::int64_t leading = file.whole_or("first_k_dense_replace", 0, most_layers, 0),
+                     every = file.whole_or("moe_layer_freq", 1, most_layers);
   const std::int64_t dense_width = leading ? file.whole("intermediate_size") : 0;
-  ExpertMlp experts{.experts = file.whole("num_experts", most_experts), .width = file.whole("moe_intermediate_size"),
-                    .shared = file.whole_if("num_shared_experts", 0, 64), .latent = file.whole_if("routed_expert_hidden_size", 0),
-                    .router_bias = true, .latent_norm = file.flag_if("latent_moe_use_norm", false),
-                    .modules = {.router = "block_sparse_moe.gate", .gate = "block_sparse_moe.experts.0.w1",
-                                .down = "block_sparse_moe.experts.0.w2", .shared_gate = "block_sparse_moe.shared_experts.gate_proj",
+  ExpertMlp experts{.experts = file.whole("num_experts", most_experts),
+                    .width = file.whole("moe_intermediate_size"),
+                    .shared = file.whole_if("num_shared_experts", 0, 64),
+                    .latent = file.whole_if("routed_expert_hidden_size", 0),
+                    .router_bias = true,
+                    .latent_norm = file.flag_if("latent_moe_use_norm", false),
+                    .modules = {.router = "block_sparse_moe.gate",
+                                .gate = "block_sparse_moe.experts.0.w1",
+                                .down = "block_sparse_moe.experts.0.w2",
+                                .shared_gate = "block_sparse_moe.shared_experts.gate_proj",
                                 .shared_down = "block_sparse_moe.shared_experts.down_proj",
                                 .latent_down = "block_sparse_moe.routed_expert_down_proj",
                                 .latent_up = "block_sparse_moe.routed_expert_up_proj"}};
@@ -325,10 +342,8 @@ void build_kimi_linear(const ModelFields& file, Architecture& model) {
     } else {
       add_latent_attention(draft, model.hidden, latent);
     }
-    if (sparse)
-      add_expert_mlp(draft, model.hidden, experts);
-    else
-      add_gated_mlp(draft, model.hidden, dense_width);
+    if (sparse) add_expert_mlp(draft, model.hidden, experts);
+    else add_gated_mlp(draft, model.hidden, dense_width);
     return draft;
   };
   for (std::int64_t i = 0; i < layers; ++i) {

@@ -13,8 +13,8 @@ namespace fareline {
 struct ModelFamily {
   std::string_view model_type;  // as config.json states it
   std::string_view summary;
-  std::string_view defaults;    // the configuration class that omitted fields take their defaults from
-  std::string_view source;      // where the layout of its matrices is published
+  std::string_view defaults;  // the configuration class that omitted fields take their defaults from
+  std::string_view source;    // where the layout of its matrices is published
   Builder build;
 };
 

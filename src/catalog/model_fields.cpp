@@ -77,7 +77,8 @@ std::int64_t ModelFields::checked(const nlohmann::json& value, const std::string
 std::int64_t ModelFields::whole(std::string_view name, std::int64_t high, std::int64_t low) const {
   const nlohmann::json* value = find(name);
   if (value) return checked(*value, where(name), low, high);
-  refuse(name, "is missing", fmt::format("the model type needs it and {} states no default that holds for every model", reading_->defaults));
+  refuse(name, "is missing",
+         fmt::format("the model type needs it and {} states no default that holds for every model", reading_->defaults));
   return low;
 }
 
@@ -178,10 +179,8 @@ std::vector<std::string> ModelFields::texts(std::string_view name, std::int64_t 
     return values;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if ((*list)[i].is_string())
-      values[i] = (*list)[i].get<std::string>();
-    else
-      reading_->refuse(fmt::format("{}[{}]", where(name), i), quoted((*list)[i]) + " is not text", "write a name in quotes");
+    if ((*list)[i].is_string()) values[i] = (*list)[i].get<std::string>();
+    else reading_->refuse(fmt::format("{}[{}]", where(name), i), quoted((*list)[i]) + " is not text", "write a name in quotes");
   }
   return values;
 }

@@ -33,7 +33,8 @@ struct ModelReading {
 // (the lower bound, false, as many zeros as asked for), so that a reader needs one check, at its end.
 class ModelFields {
  public:
-  ModelFields(const nlohmann::json& object, std::string path, ModelReading& reading) : object_(&object), path_(std::move(path)), reading_(&reading) {}
+  ModelFields(const nlohmann::json& object, std::string path, ModelReading& reading)
+      : object_(&object), path_(std::move(path)), reading_(&reading) {}
 
   bool has(std::string_view name) const;     // present and not null
   bool states(std::string_view name) const;  // present, null or not
@@ -46,10 +47,10 @@ class ModelFields {
   // `otherwise` where the field is absent, without a note: for a field that says "none" by its absence.
   std::int64_t whole_if(std::string_view name, std::int64_t otherwise, std::int64_t high = most_dimension, std::int64_t low = 0) const;
   double number(std::string_view name, double low, double high) const;
-  bool flag(std::string_view name) const;                       // required
-  bool flag_or(std::string_view name, bool otherwise) const;    // noted where absent
-  bool flag_if(std::string_view name, bool otherwise) const;    // not noted
-  std::string text(std::string_view name) const;                // required
+  bool flag(std::string_view name) const;                                        // required
+  bool flag_or(std::string_view name, bool otherwise) const;                     // noted where absent
+  bool flag_if(std::string_view name, bool otherwise) const;                     // not noted
+  std::string text(std::string_view name) const;                                 // required
   std::string text_or(std::string_view name, std::string_view otherwise) const;  // not noted
   // Exactly `count` whole numbers in [0, high]; `more` allows a longer list, whose rest is dropped (entries of MTP modules).
   std::vector<std::int64_t> wholes(std::string_view name, std::int64_t count, std::int64_t high, bool more = false) const;
@@ -58,7 +59,7 @@ class ModelFields {
   std::vector<std::string> texts(std::string_view name, std::int64_t count, bool more = false) const;
   std::vector<std::string> text_list(std::string_view name, std::int64_t most) const;  // of any length up to `most`
   std::vector<ModelFields> objects(std::string_view name, std::int64_t count) const;
-  std::optional<ModelFields> object(std::string_view name) const;    // nothing where absent
+  std::optional<ModelFields> object(std::string_view name) const;  // nothing where absent
   bool is_list(std::string_view name) const;
   bool is_text(std::string_view name) const;
 

@@ -42,9 +42,16 @@ void build_gemma2(const ModelFields& file, Architecture& model) {
     append_layer(model, {sliding}, [&] {
       LayerDraft draft;
       add_layer_norms(draft, model.hidden, 4);
-      add_grouped_query(draft, model.hidden, {.kind = sliding ? AttentionKind::sliding : AttentionKind::full, .heads = heads,
-                                              .kv_heads = kv_heads, .qk_dim = dim, .v_dim = dim, .window = sliding ? window : 0,
-                                              .query_bias = bias, .kv_bias = bias, .output_bias = bias});
+      add_grouped_query(draft, model.hidden,
+                        {.kind = sliding ? AttentionKind::sliding : AttentionKind::full,
+                         .heads = heads,
+                         .kv_heads = kv_heads,
+                         .qk_dim = dim,
+                         .v_dim = dim,
+                         .window = sliding ? window : 0,
+                         .query_bias = bias,
+                         .kv_bias = bias,
+                         .output_bias = bias});
       add_gated_mlp(draft, model.hidden, width);
       return draft;
     });
@@ -58,20 +65,30 @@ void build_gemma3(const ModelFields& file, Architecture& model) {
   model.tied = file.flag_or("tie_word_embeddings", true);
   model.other.push_back(norm_weight("final_norm", model.hidden));
   const std::int64_t layers = file.whole("num_hidden_layers", most_layers), width = file.whole("intermediate_size");
-  const std::int64_t heads = file.whole_or("num_attention_heads", 8, most_heads), kv_heads = file.whole_or("num_key_value_heads", 4, most_heads);
+  const std::int64_t heads = file.whole_or("num_attention_heads", 8, most_heads),
+                     kv_heads = file.whole_or("num_key_value_heads", 4, most_heads);
   require_multiple(file, "num_attention_heads", heads, "num_key_value_heads", kv_heads);
   const std::int64_t dim = file.whole_or("head_dim", 256, most_head_dimension), window = file.whole_or("sliding_window", 4096);
   const bool bias = file.flag_if("attention_bias", false);
   std::int64_t period = 1;
   if (!file.has("layer_types"))
-    period = file.has("_sliding_window_pattern") ? file.whole("_sliding_window_pattern", most_layers) : file.whole_or("sliding_window_pattern", 6, most_layers);
+    period = file.has("_sliding_window_pattern") ? file.whole("_sliding_window_pattern", most_layers)
+                                                 : file.whole_or("sliding_window_pattern", 6, most_layers);
   for (const bool sliding : read_windows(file, layers, period))
     append_layer(model, {sliding}, [&] {
       LayerDraft draft;
       add_layer_norms(draft, model.hidden, 4);
-      add_grouped_query(draft, model.hidden, {.kind = sliding ? AttentionKind::sliding : AttentionKind::full, .heads = heads,
-                                              .kv_heads = kv_heads, .qk_dim = dim, .v_dim = dim, .window = sliding ? window : 0,
-                                              .query_bias = bias, .kv_bias = bias, .output_bias = bias, .norm = HeadNorm::per_head});
+      add_grouped_query(draft, model.hidden,
+                        {.kind = sliding ? AttentionKind::sliding : AttentionKind::full,
+                         .heads = heads,
+                         .kv_heads = kv_heads,
+                         .qk_dim = dim,
+                         .v_dim = dim,
+                         .window = sliding ? window : 0,
+                         .query_bias = bias,
+                         .kv_bias = bias,
+                         .output_bias = bias,
+                         .norm = HeadNorm::per_head});
       add_gated_mlp(draft, model.hidden, width);
       return draft;
     });
@@ -83,7 +100,8 @@ void build_gemma3(const ModelFields& file, Architecture& model) {
 void build_gemma4(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, true);
   const std::int64_t heads = file.whole("num_attention_heads", most_heads), kv_heads = file.whole("num_key_value_heads", most_heads);
-  const std::int64_t dim = file.whole("head_dim", most_head_dimension), full_dim = file.whole_or("global_head_dim", 512, most_head_dimension);
+  const std::int64_t dim = file.whole("head_dim", most_head_dimension),
+                     full_dim = file.whole_or("global_head_dim", 512, most_head_dimension);
   const std::int64_t window = file.whole("sliding_window"), width = file.whole("intermediate_size");
   const bool bias = file.flag_if("attention_bias", false), keys_are_values = file.flag_or("attention_k_eq_v", false);
   const std::int64_t full_kv_heads = keys_are_values ? file.whole_or("num_global_key_value_heads", kv_heads, most_heads) : kv_heads;
@@ -102,18 +120,28 @@ void build_gemma4(const ModelFields& file, Architecture& model) {
   const std::vector<bool> slides = read_windows(file, layers, 1);
   if (file.failed()) return;
   if (keys_are_values)
-    file.note("attention_k_eq_v: full layers keep one vector as key and value, as the published KV bytes count it; an engine that caches the "
-              "rotated key beside the value keeps two");
+    file.note(
+        "attention_k_eq_v: full layers keep one vector as key and value, as the published KV bytes count it; an engine that caches the "
+        "rotated key beside the value keeps two");
   for (std::int64_t i = 0; i < layers; ++i) {
     const bool sliding = slides[static_cast<std::size_t>(i)], reads = i >= layers - shared;
     append_layer(model, {sliding, reads}, [&] {
       LayerDraft draft;
       add_layer_norms(draft, model.hidden, 4);
       const std::int64_t head = sliding ? dim : full_dim;
-      add_grouped_query(draft, model.hidden, {.kind = sliding ? AttentionKind::sliding : AttentionKind::full, .heads = heads,
-                                              .kv_heads = sliding ? kv_heads : full_kv_heads, .qk_dim = head, .v_dim = head,
-                                              .window = sliding ? window : 0, .query_bias = bias, .kv_bias = bias, .output_bias = bias,
-                                              .norm = HeadNorm::per_head, .stores_kv = !reads, .keys_are_values = keys_are_values && !sliding});
+      add_grouped_query(draft, model.hidden,
+                        {.kind = sliding ? AttentionKind::sliding : AttentionKind::full,
+                         .heads = heads,
+                         .kv_heads = sliding ? kv_heads : full_kv_heads,
+                         .qk_dim = head,
+                         .v_dim = head,
+                         .window = sliding ? window : 0,
+                         .query_bias = bias,
+                         .kv_bias = bias,
+                         .output_bias = bias,
+                         .norm = HeadNorm::per_head,
+                         .stores_kv = !reads,
+                         .keys_are_values = keys_are_values && !sliding});
       add_gated_mlp(draft, model.hidden, wide && reads ? 2 * width : width);
       if (experts.experts) {
         add_expert_mlp(draft, model.hidden, experts);
@@ -133,9 +161,15 @@ void build_gemma4(const ModelFields& file, Architecture& model) {
   }
   if (per_layer) {
     const std::int64_t rows = file.whole_or("vocab_size_per_layer_input", model.vocabulary);
-    Weight table{.matrix = {.op = "per_layer_embedding", .part = Part::embedding, .inputs = rows, .outputs = layers * per_layer,
-                            .split = Split::rows, .shards_most = rows, .use = Use::lookup},
-                 .module = "embed_tokens_per_layer", .linear = false};
+    Weight table{.matrix = {.op = "per_layer_embedding",
+                            .part = Part::embedding,
+                            .inputs = rows,
+                            .outputs = layers * per_layer,
+                            .split = Split::rows,
+                            .shards_most = rows,
+                            .use = Use::lookup},
+                 .module = "embed_tokens_per_layer",
+                 .linear = false};
     LayerDraft projection;
     add_whole(projection, "per_layer_model_projection", "per_layer_model_projection", Part::other, model.hidden, layers * per_layer);
     model.other.push_back(table);

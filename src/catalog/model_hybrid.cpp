@@ -71,15 +71,18 @@ void build_qwen3_next(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const Heads heads = read_heads(file, model.hidden);
   const bool bias = file.flag_if("attention_bias", false), gate = file.flag_or("attn_output_gate", true);
-  const DeltaNet delta{.key_heads = file.whole("linear_num_key_heads", most_heads), .value_heads = file.whole("linear_num_value_heads", most_heads),
+  const DeltaNet delta{.key_heads = file.whole("linear_num_key_heads", most_heads),
+                       .value_heads = file.whole("linear_num_value_heads", most_heads),
                        .key_dim = file.whole("linear_key_head_dim", most_head_dimension),
-                       .value_dim = file.whole("linear_value_head_dim", most_head_dimension), .taps = file.whole("linear_conv_kernel_dim", 1024),
+                       .value_dim = file.whole("linear_value_head_dim", most_head_dimension),
+                       .taps = file.whole("linear_conv_kernel_dim", 1024),
                        .fused = file.text_or("model_type", "") == "qwen3_next"};
   require_multiple(file, "linear_num_value_heads", delta.value_heads, "linear_num_key_heads", delta.key_heads);
   std::vector<std::string> types;
   if (file.has("layer_types")) types = file.texts("layer_types", layers);
   const std::int64_t interval = types.empty() ? file.whole_or("full_attention_interval", 4, most_layers) : 1;
-  ExpertMlp experts{.experts = file.whole_if("num_experts", 0, most_experts), .shared_gate = true,
+  ExpertMlp experts{.experts = file.whole_if("num_experts", 0, most_experts),
+                    .shared_gate = true,
                     .modules = {.shared_gate = "mlp.shared_expert.gate_proj", .shared_down = "mlp.shared_expert.down_proj"}};
   std::int64_t step = 1;
   std::set<std::int64_t> dense_layers;
@@ -96,15 +99,19 @@ void build_qwen3_next(const ModelFields& file, Architecture& model) {
     LayerDraft draft;
     add_layer_norms(draft, model.hidden);
     if (full)
-      add_grouped_query(draft, model.hidden, {.heads = heads.heads, .kv_heads = heads.kv_heads, .qk_dim = heads.dim, .v_dim = heads.dim,
-                                              .query_bias = bias, .kv_bias = bias, .output_bias = bias, .norm = HeadNorm::per_head,
-                                              .output_gate = gate});
-    else
-      add_delta_net(draft, model.hidden, delta);
-    if (sparse)
-      add_expert_mlp(draft, model.hidden, experts);
-    else
-      add_gated_mlp(draft, model.hidden, file.whole("intermediate_size"));
+      add_grouped_query(draft, model.hidden,
+                        {.heads = heads.heads,
+                         .kv_heads = heads.kv_heads,
+                         .qk_dim = heads.dim,
+                         .v_dim = heads.dim,
+                         .query_bias = bias,
+                         .kv_bias = bias,
+                         .output_bias = bias,
+                         .norm = HeadNorm::per_head,
+                         .output_gate = gate});
+    else add_delta_net(draft, model.hidden, delta);
+    if (sparse) add_expert_mlp(draft, model.hidden, experts);
+    else add_gated_mlp(draft, model.hidden, file.whole("intermediate_size"));
     return draft;
   };
   for (std::int64_t i = 0; i < layers; ++i) {
@@ -129,8 +136,10 @@ void build_minimax_m1(const ModelFields& file, Architecture& model) {
   const Heads heads = read_heads(file, model.hidden);
   const std::vector<std::int64_t> types = file.wholes("attn_type_list", layers, 1);
   const std::int64_t window = file.whole_if("sliding_window", 0);
-  ExpertMlp experts{.experts = file.whole("num_local_experts", most_experts), .width = file.whole("intermediate_size"),
-                    .modules = {.router = "block_sparse_moe.gate", .gate = "block_sparse_moe.experts.0.w1", .down = "block_sparse_moe.experts.0.w2"}};
+  ExpertMlp experts{
+      .experts = file.whole("num_local_experts", most_experts),
+      .width = file.whole("intermediate_size"),
+      .modules = {.router = "block_sparse_moe.gate", .gate = "block_sparse_moe.experts.0.w1", .down = "block_sparse_moe.experts.0.w2"}};
   experts.active = file.whole("num_experts_per_tok", experts.experts);
   experts.shared_width = file.whole_if("shared_intermediate_size", 0);
   experts.shared = experts.shared_width ? 1 : 0;
@@ -140,8 +149,13 @@ void build_minimax_m1(const ModelFields& file, Architecture& model) {
       LayerDraft draft;
       add_layer_norms(draft, model.hidden);
       if (full) {
-        add_grouped_query(draft, model.hidden, {.kind = window ? AttentionKind::sliding : AttentionKind::full, .heads = heads.heads,
-                                                .kv_heads = heads.kv_heads, .qk_dim = heads.dim, .v_dim = heads.dim, .window = window});
+        add_grouped_query(draft, model.hidden,
+                          {.kind = window ? AttentionKind::sliding : AttentionKind::full,
+                           .heads = heads.heads,
+                           .kv_heads = heads.kv_heads,
+                           .qk_dim = heads.dim,
+                           .v_dim = heads.dim,
+                           .window = window});
       } else {
         const std::int64_t width = heads.heads * heads.dim;
         add_columns(draft, "qkv", "self_attn.qkv_proj", Part::attention, model.hidden, 3 * width, heads.heads);
@@ -170,7 +184,8 @@ void build_nemotron_h(const ModelFields& file, Architecture& model) {
     if (file.has(list)) {
       for (const std::string& block : file.text_list(list, most_layers)) {
         const char letter = block == "mamba" ? 'M' : block == "attention" ? '*' : block == "mlp" ? '-' : block == "moe" ? 'E' : '?';
-        if (letter == '?') file.refuse(list, fmt::format("\"{}\" is not understood", block.substr(0, 40)), "known: mamba, attention, mlp, moe");
+        if (letter == '?')
+          file.refuse(list, fmt::format("\"{}\" is not understood", block.substr(0, 40)), "known: mamba, attention, mlp, moe");
         pattern += letter;
       }
     } else if (file.has(text)) {
@@ -185,7 +200,8 @@ void build_nemotron_h(const ModelFields& file, Architecture& model) {
   const std::string pattern = read_pattern("layers_block_type", "hybrid_override_pattern");
   if (pattern.empty()) file.refuse("hybrid_override_pattern", "is missing", "write one letter a layer, or layers_block_type");
   if (file.has("num_hidden_layers") && file.whole("num_hidden_layers", most_layers) != static_cast<std::int64_t>(pattern.size()))
-    file.refuse("num_hidden_layers", fmt::format("is not {}, the length of the pattern", pattern.size()), "take both from one model's file");
+    file.refuse("num_hidden_layers", fmt::format("is not {}, the length of the pattern", pattern.size()),
+                "take both from one model's file");
   if (file.failed()) return;
   const std::string predicted = read_pattern("mtp_layers_block_type", "mtp_hybrid_override_pattern");
   const auto used = [&](char letter) { return pattern.find(letter) != std::string::npos || predicted.find(letter) != std::string::npos; };
@@ -202,14 +218,22 @@ void build_nemotron_h(const ModelFields& file, Architecture& model) {
   }
   Mamba2 mamba;
   if (used('M'))
-    mamba = {.heads = file.whole("mamba_num_heads", most_heads), .head_dim = file.whole("mamba_head_dim", most_head_dimension),
-             .groups = file.whole("n_groups", most_heads), .state = file.whole("ssm_state_size", most_head_dimension),
-             .taps = file.whole("conv_kernel", 1024), .projection_bias = file.flag_if("use_bias", false) || file.flag_if("mamba_proj_bias", false),
+    mamba = {.heads = file.whole("mamba_num_heads", most_heads),
+             .head_dim = file.whole("mamba_head_dim", most_head_dimension),
+             .groups = file.whole("n_groups", most_heads),
+             .state = file.whole("ssm_state_size", most_head_dimension),
+             .taps = file.whole("conv_kernel", 1024),
+             .projection_bias = file.flag_if("use_bias", false) || file.flag_if("mamba_proj_bias", false),
              .conv_bias = file.flag_or("use_conv_bias", true)};
-  ExpertMlp experts{.gated = false, .router_bias = true,
-                    .modules = {.router = "mixer.gate", .gate = "mixer.experts.0.up_proj", .down = "mixer.experts.0.down_proj",
-                                .shared_gate = "mixer.shared_experts.up_proj", .shared_down = "mixer.shared_experts.down_proj",
-                                .latent_down = "mixer.fc1_latent_proj", .latent_up = "mixer.fc2_latent_proj"}};
+  ExpertMlp experts{.gated = false,
+                    .router_bias = true,
+                    .modules = {.router = "mixer.gate",
+                                .gate = "mixer.experts.0.up_proj",
+                                .down = "mixer.experts.0.down_proj",
+                                .shared_gate = "mixer.shared_experts.up_proj",
+                                .shared_down = "mixer.shared_experts.down_proj",
+                                .latent_down = "mixer.fc1_latent_proj",
+                                .latent_up = "mixer.fc2_latent_proj"}};
   if (used('E')) {
     experts.experts = file.whole("n_routed_experts", most_experts);
     experts.active = file.whole("num_experts_per_tok", experts.experts);
@@ -226,7 +250,8 @@ void build_nemotron_h(const ModelFields& file, Architecture& model) {
     if (letter == '*') add_grouped_query(draft, model.hidden, attention);
     if (letter == 'E') add_expert_mlp(draft, model.hidden, experts);
     if (letter == '-')
-      add_plain_mlp(draft, model.hidden, file.whole("intermediate_size"), mlp_bias, {.gate = "", .up = "mixer.up_proj", .down = "mixer.down_proj"});
+      add_plain_mlp(draft, model.hidden, file.whole("intermediate_size"), mlp_bias,
+                    {.gate = "", .up = "mixer.up_proj", .down = "mixer.down_proj"});
   };
   for (const char letter : pattern)
     append_layer(model, {letter}, [&] {
@@ -237,7 +262,8 @@ void build_nemotron_h(const ModelFields& file, Architecture& model) {
     });
   const std::int64_t predictors = file.whole_if("num_nextn_predict_layers", 0, 64);
   if (predictors && predicted != "*E" && predicted != "*-" && !predicted.empty())
-    file.refuse("mtp_hybrid_override_pattern", fmt::format("\"{}\" is not understood", predicted.substr(0, 40)), "known: \"*E\" and \"*-\"");
+    file.refuse("mtp_hybrid_override_pattern", fmt::format("\"{}\" is not understood", predicted.substr(0, 40)),
+                "known: \"*E\" and \"*-\"");
   for (std::int64_t i = 0; i < predictors && !predicted.empty(); ++i) {
     LayerDraft draft;
     for (const char letter : predicted) add_block(draft, letter);
@@ -250,20 +276,23 @@ void build_nemotron_h(const ModelFields& file, Architecture& model) {
 void build_jamba(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, true);
   const Heads heads = read_heads(file, model.hidden);
-  const std::int64_t attention_period = file.whole("attn_layer_period", most_layers), attention_offset = file.whole("attn_layer_offset", most_layers, 0);
-  const std::int64_t expert_period = file.whole("expert_layer_period", most_layers), expert_offset = file.whole("expert_layer_offset", most_layers, 0);
+  const std::int64_t attention_period = file.whole("attn_layer_period", most_layers),
+                     attention_offset = file.whole("attn_layer_offset", most_layers, 0);
+  const std::int64_t expert_period = file.whole("expert_layer_period", most_layers),
+                     expert_offset = file.whole("expert_layer_offset", most_layers, 0);
   const std::int64_t expand = file.whole("mamba_expand", 64), state = file.whole("mamba_d_state", most_head_dimension);
   const std::int64_t taps = file.whole("mamba_d_conv", 1024), width = file.whole("intermediate_size");
   std::int64_t rank = (model.hidden + 15) / 16;
   if (file.is_text("mamba_dt_rank") && file.text("mamba_dt_rank") == "auto")
     file.note(fmt::format("mamba_dt_rank is \"auto\": hidden_size / 16 = {} (JambaConfig, huggingface/transformers)", rank));
-  else
-    rank = file.whole("mamba_dt_rank");
+  else rank = file.whole("mamba_dt_rank");
   const bool conv_bias = file.flag_or("mamba_conv_bias", true), projection_bias = file.flag_or("mamba_proj_bias", false);
   const std::int64_t inner = expand * model.hidden;
   if (inner > most_dimension) file.refuse("mamba_expand", "makes the state too wide", "take it from one model's file");
-  ExpertMlp experts{.experts = file.whole("num_experts", most_experts), .width = width,
-                    .modules = {.router = "feed_forward.router", .gate = "feed_forward.experts.0.gate_proj", .down = "feed_forward.experts.0.down_proj"}};
+  ExpertMlp experts{
+      .experts = file.whole("num_experts", most_experts),
+      .width = width,
+      .modules = {.router = "feed_forward.router", .gate = "feed_forward.experts.0.gate_proj", .down = "feed_forward.experts.0.down_proj"}};
   experts.active = file.whole("num_experts_per_tok", experts.experts);
   if (file.failed()) return;
   for (std::int64_t i = 0; i < layers; ++i) {
@@ -293,8 +322,7 @@ void build_jamba(const ModelFields& file, Architecture& model) {
         attention.conv_channels = static_cast<int>(inner);
         attention.conv_taps = static_cast<int>(taps);
       }
-      if (sparse)
-        add_expert_mlp(draft, model.hidden, experts);
+      if (sparse) add_expert_mlp(draft, model.hidden, experts);
       else
         add_gated_mlp(draft, model.hidden, width, false,
                       {.gate = "feed_forward.gate_proj", .up = "feed_forward.up_proj", .down = "feed_forward.down_proj"});

@@ -13,7 +13,7 @@ namespace {
 struct DenseOptions {
   bool query_bias = false, kv_bias = false, output_bias = false, mlp_bias = false;
   HeadNorm norm = HeadNorm::none;
-  std::int64_t window = 0;               // of every layer from `window_from` on; 0: none
+  std::int64_t window = 0;  // of every layer from `window_from` on; 0: none
   std::int64_t window_from = 0;
   std::vector<std::string> layer_types = {};  // as the file states them; empty: by `window_from`
 };
@@ -32,9 +32,15 @@ void build_dense(const ModelFields& file, Architecture& model, std::int64_t laye
     LayerDraft draft;
     add_layer_norms(draft, model.hidden);
     add_grouped_query(draft, model.hidden,
-                      {.kind = sliding ? AttentionKind::sliding : AttentionKind::full, .heads = heads.heads, .kv_heads = heads.kv_heads,
-                       .qk_dim = heads.dim, .v_dim = heads.dim, .window = sliding ? options.window : 0,
-                       .query_bias = options.query_bias, .kv_bias = options.kv_bias, .output_bias = options.output_bias,
+                      {.kind = sliding ? AttentionKind::sliding : AttentionKind::full,
+                       .heads = heads.heads,
+                       .kv_heads = heads.kv_heads,
+                       .qk_dim = heads.dim,
+                       .v_dim = heads.dim,
+                       .window = sliding ? options.window : 0,
+                       .query_bias = options.query_bias,
+                       .kv_bias = options.kv_bias,
+                       .output_bias = options.output_bias,
                        .norm = options.norm});
     add_gated_mlp(draft, model.hidden, width, options.mlp_bias);
     return draft;
@@ -51,10 +57,8 @@ void build_dense(const ModelFields& file, Architecture& model, std::int64_t laye
 void read_optional_window(const ModelFields& file, std::int64_t layers, DenseOptions& options) {
   if (!file.flag_if("use_sliding_window", false)) return;
   options.window = file.whole("sliding_window");
-  if (file.has("layer_types"))
-    options.layer_types = file.texts("layer_types", layers);
-  else
-    options.window_from = file.whole("max_window_layers", most_layers, 0);
+  if (file.has("layer_types")) options.layer_types = file.texts("layer_types", layers);
+  else options.window_from = file.whole("max_window_layers", most_layers, 0);
 }
 
 }  // namespace
@@ -62,8 +66,7 @@ void read_optional_window(const ModelFields& file, std::int64_t layers, DenseOpt
 void build_llama(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   const bool bias = file.flag_if("attention_bias", false);
-  build_dense(file, model, layers,
-              {.query_bias = bias, .kv_bias = bias, .output_bias = bias, .mlp_bias = file.flag_if("mlp_bias", false)});
+  build_dense(file, model, layers, {.query_bias = bias, .kv_bias = bias, .output_bias = bias, .mlp_bias = file.flag_if("mlp_bias", false)});
 }
 
 void build_mistral(const ModelFields& file, Architecture& model) {
@@ -77,7 +80,8 @@ void build_mistral(const ModelFields& file, Architecture& model) {
 void build_qwen2(const ModelFields& file, Architecture& model) {
   const std::int64_t layers = read_frame(file, model, false);
   DenseOptions options{.query_bias = true, .kv_bias = true};
-  file.note("q_proj, k_proj and v_proj carry biases, which the file does not say: Qwen2Attention (huggingface/transformers, modeling_qwen2.py)");
+  file.note(
+      "q_proj, k_proj and v_proj carry biases, which the file does not say: Qwen2Attention (huggingface/transformers, modeling_qwen2.py)");
   read_optional_window(file, layers, options);
   build_dense(file, model, layers, options);
 }
@@ -141,8 +145,13 @@ void build_nemotron_nas(const ModelFields& file, Architecture& model) {
       const int norms = attends + feeds;
       add_layer_norms(draft, model.hidden, norms);
       if (attends)
-        add_grouped_query(draft, model.hidden, {.kind = window ? AttentionKind::sliding : AttentionKind::full, .heads = heads,
-                                                .kv_heads = heads / group, .qk_dim = dim, .v_dim = dim, .window = window});
+        add_grouped_query(draft, model.hidden,
+                          {.kind = window ? AttentionKind::sliding : AttentionKind::full,
+                           .heads = heads,
+                           .kv_heads = heads / group,
+                           .qk_dim = dim,
+                           .v_dim = dim,
+                           .window = window});
       if (feeds) add_gated_mlp(draft, model.hidden, width);
       return draft;
     });

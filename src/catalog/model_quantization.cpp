@@ -76,7 +76,8 @@ void add_pattern(const ModelFields& file, std::string_view field, Quantization& 
     pattern.kind = ModulePattern::Kind::regular;
     pattern.text = std::string(text.substr(3));
     if (!matches_regular(pattern.text, "layers.0.self_attn.q_proj"))
-      file.refuse(field, fmt::format("the regular expression \"{}\" is not understood", pattern.text), "use literals, ., [], (|), *, + and ?");
+      file.refuse(field, fmt::format("the regular expression \"{}\" is not understood", pattern.text),
+                  "use literals, ., [], (|), *, + and ?");
   } else {
     const std::string_view name = unwrapped(text);
     pattern.kind = name.find('*') == std::string_view::npos ? ModulePattern::Kind::plain : ModulePattern::Kind::wildcard;
@@ -87,7 +88,8 @@ void add_pattern(const ModelFields& file, std::string_view field, Quantization& 
   // Thousands of experts become one name; a second statement about it must say the same.
   if (pattern.kind == ModulePattern::Kind::plain)
     for (const ModulePattern& earlier : list)
-      if (earlier.kind == ModulePattern::Kind::plain && earlier.text == pattern.text && earlier.storage.has_value() == storage.has_value()) {
+      if (earlier.kind == ModulePattern::Kind::plain && earlier.text == pattern.text &&
+          earlier.storage.has_value() == storage.has_value()) {
         if (storage && *earlier.storage != *storage)
           file.refuse(field, fmt::format("{} is stored in two formats", pattern.text), "the experts of one layer must share a format");
         return;
@@ -109,10 +111,8 @@ void add_patterns(const ModelFields& file, std::string_view field, Quantization&
   }
   for (const nlohmann::json& name : list) {
     if (file.failed()) return;
-    if (name.is_string())
-      add_pattern(file, field, quantization, name.get_ref<const std::string&>(), storage);
-    else
-      file.refuse(field, "holds something that is not a name", "write a list of module names");
+    if (name.is_string()) add_pattern(file, field, quantization, name.get_ref<const std::string&>(), storage);
+    else file.refuse(field, "holds something that is not a name", "write a list of module names");
   }
 }
 
@@ -198,10 +198,8 @@ void read_groups(const ModelFields& config, Quantization& quantization, Format d
     bool all = !group->has("targets");
     if (group->is_list("targets"))
       for (const nlohmann::json& target : group->json()["targets"]) all = all || (target.is_string() && target == "Linear");
-    if (all)
-      quantization.linear = storage;
-    else
-      add_patterns(*group, "targets", quantization, storage);
+    if (all) quantization.linear = storage;
+    else add_patterns(*group, "targets", quantization, storage);
   }
 }
 
@@ -249,8 +247,10 @@ void read_modelopt(const ModelFields& config, Quantization& quantization, Format
   add_patterns(config, "exclude_modules", quantization, std::nullopt);
   add_patterns(config, "ignore", quantization, std::nullopt);
   if (!config.has("exclude_modules") && !config.has("ignore"))
-    config.note(fmt::format("{} names no module that stays in {}: the LM head, routers and convolutions do, the defaults of "
-                            "NVIDIA TensorRT-Model-Optimizer (modelopt/torch/quantization/config.py)", config.where(""), name(dtype)));
+    config.note(
+        fmt::format("{} names no module that stays in {}: the LM head, routers and convolutions do, the defaults of "
+                    "NVIDIA TensorRT-Model-Optimizer (modelopt/torch/quantization/config.py)",
+                    config.where(""), name(dtype)));
   if (const std::optional<Format> kv = read_kv(config)) quantization.kv = kv;
 }
 
@@ -262,13 +262,16 @@ void read_fp8(const ModelFields& config, Quantization& quantization) {
     const std::vector<std::int64_t> block = config.wholes("weight_block_size", 2, 1000000);
     stored = block[0] == 1 && block[1] == 32 ? Format::mxfp8 : Format::fp8_block;
     if (stored == Format::fp8_block && (block[0] != 128 || block[1] != 128))
-      config.note(fmt::format("blocks of {} x {} are counted with the scales of 128 x 128: {}", block[0], block[1], config.where("weight_block_size")));
+      config.note(fmt::format("blocks of {} x {} are counted with the scales of 128 x 128: {}", block[0], block[1],
+                              config.where("weight_block_size")));
   }
   quantization.linear = Storage{stored, activations == "none" ? Format::bf16 : Format::fp8};
   add_patterns(config, "modules_to_not_convert", quantization, std::nullopt);
   if (!config.has("modules_to_not_convert"))
-    config.note(fmt::format("{} is not in the file: the LM head, embeddings, norms and routers stay unconverted, as FineGrainedFP8Config "
-                            "(huggingface/transformers) and DeepSeek-V3's inference code have it", config.where("modules_to_not_convert")));
+    config.note(
+        fmt::format("{} is not in the file: the LM head, embeddings, norms and routers stay unconverted, as FineGrainedFP8Config "
+                    "(huggingface/transformers) and DeepSeek-V3's inference code have it",
+                    config.where("modules_to_not_convert")));
   read_quantized_layers(config, quantization);
 }
 
@@ -310,7 +313,10 @@ class RegularMatcher {
 
  private:
   // What follows a group: the pattern from `at` to `end`, then `next`.
-  struct Rest { std::size_t at, end; const Rest* next; };
+  struct Rest {
+    std::size_t at, end;
+    const Rest* next;
+  };
 
   bool give_up() {
     failed_ = true;
@@ -447,7 +453,8 @@ Format read_dtype(const ModelFields& file) {
   return Format::bf16;
 }
 
-Quantization read_quantization(const ModelFields& outer, const ModelFields& file, const std::optional<ModelFields>& hf_quant, Format dtype) {
+Quantization read_quantization(const ModelFields& outer, const ModelFields& file, const std::optional<ModelFields>& hf_quant,
+                               Format dtype) {
   Quantization quantization;
   quantization.rest = {dtype, dtype};
   std::optional<ModelFields> config = file.object("quantization_config");
@@ -485,7 +492,8 @@ Quantization read_quantization(const ModelFields& outer, const ModelFields& file
     add_patterns(*config, "modules_to_not_convert", quantization, std::nullopt);
   } else if (method == "gptq" || method == "awq") {
     const std::int64_t bits = config->has("bits") ? config->whole("bits", 32) : config->whole("w_bit", 32);
-    const std::int64_t group = config->has("group_size") ? config->whole("group_size", most_dimension, -1) : config->whole_if("q_group_size", 128, most_dimension, -1);
+    const std::int64_t group = config->has("group_size") ? config->whole("group_size", most_dimension, -1)
+                                                         : config->whole_if("q_group_size", 128, most_dimension, -1);
     if (const std::optional<Format> stored = integer_format(*config, "bits", bits, group)) quantization.linear = Storage{*stored, dtype};
     add_patterns(*config, "modules_to_not_convert", quantization, std::nullopt);
   } else if (method == "fbgemm_fp8") {

@@ -25,15 +25,15 @@ struct Storage {
 struct ModulePattern {
   enum class Kind : unsigned char { plain, wildcard, regular };
   Kind kind = Kind::plain;
-  std::string text;  // without what wraps the language model ("model.", "model.language_model.", "backbone.")
+  std::string text;                // without what wraps the language model ("model.", "model.language_model.", "backbone.")
   std::optional<Storage> storage;  // nothing: left as the rest of the checkpoint
 };
 
 struct Quantization {
-  Storage rest;                            // what is not quantized: the file's dtype
-  std::optional<Storage> linear;           // "all linear modules"; nothing: only what is named
-  bool head_linear = false;                // the LM head is one of them
-  std::vector<ModulePattern> anywhere;     // patterns that name no single layer
+  Storage rest;                         // what is not quantized: the file's dtype
+  std::optional<Storage> linear;        // "all linear modules"; nothing: only what is named
+  bool head_linear = false;             // the LM head is one of them
+  std::vector<ModulePattern> anywhere;  // patterns that name no single layer
   std::map<std::int64_t, std::vector<ModulePattern>> of_layer;
   std::optional<Format> kv;
   bool by_layer() const { return !of_layer.empty() || !anywhere.empty(); }

@@ -48,7 +48,8 @@ std::optional<std::string> without_nonfinite(std::string_view text) {
 
 Expected<Json> parse(std::string_view where, std::string_view text) {
   if (text.size() > most_bytes)
-    return fail(std::string(where), fmt::format("{:.0f} MB is too large for a model's configuration", static_cast<double>(text.size()) / 1e6),
+    return fail(std::string(where),
+                fmt::format("{:.0f} MB is too large for a model's configuration", static_cast<double>(text.size()) / 1e6),
                 "give the config.json beside the weights, not the weights");
   const std::optional<std::string> clean = without_nonfinite(text);
   const std::string_view source = clean ? std::string_view(*clean) : text;
@@ -67,10 +68,22 @@ std::string_view other_kind(const Json& json) {
   if (json.value("is_encoder_decoder", Json()) == true) return "an encoder-decoder";
   const Json type = json.value("model_type", Json());
   if (!type.is_string()) return "";
-  constexpr std::string_view encoders[] = {"bert", "roberta", "distilbert", "albert", "electra", "deberta", "deberta-v2", "xlm-roberta", "mpnet",
-                                           "modernbert", "nomic_bert"};
-  constexpr std::string_view images[] = {"vit", "clip", "siglip", "siglip_vision_model", "clip_vision_model", "clip_text_model", "swin", "convnext", "resnet", "dinov2",
-                                         "deit", "beit", "detr", "sam"};
+  constexpr std::string_view encoders[] = {"bert",       "roberta",     "distilbert", "albert",     "electra",   "deberta",
+                                           "deberta-v2", "xlm-roberta", "mpnet",      "modernbert", "nomic_bert"};
+  constexpr std::string_view images[] = {"vit",
+                                         "clip",
+                                         "siglip",
+                                         "siglip_vision_model",
+                                         "clip_vision_model",
+                                         "clip_text_model",
+                                         "swin",
+                                         "convnext",
+                                         "resnet",
+                                         "dinov2",
+                                         "deit",
+                                         "beit",
+                                         "detr",
+                                         "sam"};
   constexpr std::string_view audio[] = {"whisper", "wav2vec2", "hubert", "encodec", "clap", "speecht5"};
   constexpr std::string_view pairs[] = {"t5", "mt5", "umt5", "bart", "mbart", "pegasus", "marian", "m2m_100", "blenderbot"};
   const std::string& name = type.get_ref<const std::string&>();
@@ -112,7 +125,6 @@ Expected<const ModelFamily*> find_family(const Json& outer, const Json& inner) {
               nearest.empty() ? "fareline list models names what is known; a model in Llama's layout may be read as \"llama\"" : nearest);
 }
 
-
 class Assembly {
  public:
   Assembly(const Architecture& architecture, const Quantization& quantization) : architecture_(architecture), quantization_(quantization) {}
@@ -152,7 +164,10 @@ class Assembly {
   }
 
   // Parameters by the way they are stored.
-  struct Tally { Storage storage; double parameters = 0; };
+  struct Tally {
+    Storage storage;
+    double parameters = 0;
+  };
   Tally& tally_of(const Storage& storage) {
     for (Tally& tally : tallies_)
       if (tally.storage == storage) return tally;
@@ -174,7 +189,8 @@ bool within_bounds(const Architecture& model, ModelReading& reading) {
   const auto size = [](const std::vector<Weight>& weights) {
     double sum = 0;
     for (const Weight& weight : weights)
-      sum += static_cast<double>(weight.matrix.inputs) * static_cast<double>(weight.matrix.outputs) * static_cast<double>(weight.matrix.copies);
+      sum += static_cast<double>(weight.matrix.inputs) * static_cast<double>(weight.matrix.outputs) *
+             static_cast<double>(weight.matrix.copies);
     return sum;
   };
   for (const LayerDraft& draft : model.drafts) sizes.push_back(size(draft.weights));
@@ -182,7 +198,8 @@ bool within_bounds(const Architecture& model, ModelReading& reading) {
   for (const LayerDraft& draft : model.mtp) total += size(draft.weights);
   total += size(model.other);
   if (total <= most_parameters) return true;
-  reading.refuse("hidden_size", fmt::format("the file describes {:.1e} parameters", total), "no model has more than 1e16: check the dimensions");
+  reading.refuse("hidden_size", fmt::format("the file describes {:.1e} parameters", total),
+                 "no model has more than 1e16: check the dimensions");
   return false;
 }
 
@@ -253,10 +270,8 @@ Expected<Model> read_model(std::string_view name, std::string_view config_json, 
   const auto gather = [&](const std::vector<Assembly::Tally>& tallies, double times) {
     for (const Assembly::Tally& tally : tallies) {
       const auto found = std::ranges::find(totals, tally.storage, &Assembly::Tally::storage);
-      if (found == totals.end())
-        totals.push_back({tally.storage, tally.parameters * times});
-      else
-        found->parameters += tally.parameters * times;
+      if (found == totals.end()) totals.push_back({tally.storage, tally.parameters * times});
+      else found->parameters += tally.parameters * times;
     }
   };
   std::unordered_map<std::string, int> kinds;
@@ -291,7 +306,8 @@ Expected<Model> read_model(std::string_view name, std::string_view config_json, 
 
   const auto boundary = [&](std::string_view op, std::string_view module, Part part, Split split, Use use, bool linear) {
     Weight weight{.matrix = {.op = std::string(op), .part = part, .split = split, .shards_most = architecture.vocabulary, .use = use},
-                  .module = module, .linear = linear};
+                  .module = module,
+                  .linear = linear};
     weight.matrix.inputs = use == Use::lookup ? architecture.vocabulary : architecture.hidden;
     weight.matrix.outputs = use == Use::lookup ? architecture.hidden : architecture.vocabulary;
     weight.matrix.format = assembly.storage_of_weight(weight, "", -1).weights;

@@ -27,7 +27,8 @@ void check_line(const Error& error) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  for (const Dim dim : {Bytes::dim, Bandwidth::dim, FlopRate::dim, Seconds::dim, TokenPrice::dim, StoragePrice::dim, Frequency::dim, Dim{}}) {
+  for (const Dim dim :
+       {Bytes::dim, Bandwidth::dim, FlopRate::dim, Seconds::dim, TokenPrice::dim, StoragePrice::dim, Frequency::dim, Dim{}}) {
     const Expected<double> value = parse_quantity(text, dim);
     if (!value) {
       check_line(value.error());

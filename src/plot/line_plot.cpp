@@ -352,8 +352,8 @@ void draw_end_labels(Canvas& canvas, const Frame& frame, const Settled& settled)
   for (std::size_t k = 0; k < places.size(); ++k) {
     const Series& s = settled.plot->series[settled.end_labels[k]];
     const double x = frame.box.right() + 14;
-    canvas.line("guide " + stroke_class(s.colour), {ends[k].x + 2, ends[k].y}, {x - 2, places[k]});
-    canvas.text("label t" + fmt::to_string(s.colour % palette_size), {x + 2, places[k] + 4}, fitted(s.name, settled.right - 20));
+    canvas.line("leader hollow " + stroke_class(s.colour), {ends[k].x + 2, ends[k].y}, {x - 2, places[k]});
+    canvas.text("label", {x + 3, places[k] + 4}, fitted(s.name, settled.right - 20));
   }
 }
 

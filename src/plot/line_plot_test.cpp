@@ -258,6 +258,24 @@ TEST(LinePlot, labels_spread_apart_keep_their_order_and_their_bounds) {
   }));
 }
 
+TEST(LinePlot, few_lines_are_named_at_their_ends_and_many_in_the_legend) {
+  LinePlot plot = example();
+  plot.series.resize(2);
+  plot.regimes = {};
+  plot.series[0].y.coherent[4] = .03;
+  auto elements = read(*draw(plot));
+  auto labels = with_class(elements, "label");
+  ASSERT_EQ(labels.size(), 2u);
+  EXPECT_EQ(labels[0].text, "estimate");
+  EXPECT_LT(labels[0].number("y"), labels[1].number("y"));
+  EXPECT_TRUE(with_class(elements, "legend").empty());
+  for (int k = 2; k < 9; ++k) plot.series.push_back({"line " + std::to_string(k), Style::estimate, plot.series[0].x, plot.series[0].y, {}, k});
+  elements = read(*draw(plot));
+  EXPECT_TRUE(with_class(elements, "label").empty());
+  EXPECT_EQ(with_class(elements, "legend").size(), 9u);
+  EXPECT_FALSE(with_class(elements, "dashed").empty());  // the eighth line shares its colour with the first, not its dashes
+}
+
 TEST(StackedPlots, frames_are_aligned_over_one_x_axis_that_is_labelled_once) {
   LinePlot price = example();
   price.series.resize(1);

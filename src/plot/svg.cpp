@@ -52,7 +52,6 @@ std::string rules(bool dark) {
   for (std::size_t k = 0; k < palette.size(); ++k) {
     rule(fmt::format(".s{}", k), "stroke", ink(palette[k].light, palette[k].dark));
     rule(fmt::format(".f{}", k), "fill", ink(palette[k].light, palette[k].dark));
-    rule(fmt::format("text.t{}", k), "fill", ink(palette[k].light, palette[k].dark));
   }
   return css;
 }

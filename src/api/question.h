@@ -10,6 +10,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "catalog/catalog.h"
+#include "catalog/embedded.h"
 #include "units/error.h"
 #include "units/quantity.h"
 

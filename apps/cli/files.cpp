@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "files.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace fareline::cli {
+
+Expected<std::string> read_file(const std::string& path, std::size_t most) {
+  std::error_code code;
+  const auto status = std::filesystem::status(path, code);
+  if (code || !std::filesystem::exists(status)) return fail(path, "there is no such file", "give the path of an existing file");
+  if (std::filesystem::is_directory(status)) return fail(path, "is a folder", "give the path of a file");
+  const auto size = std::filesystem::is_regular_file(status) ? std::filesystem::file_size(path, code) : 0;
+  if (!code && size > most) return fail(path, fmt::format("has {} MB", size / 1000000), fmt::format("give a file of at most {} MB", most / 1000000));
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(path, "cannot be read", "check its permissions");
+  std::string text;
+  std::string block(1 << 16, '\0');
+  while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0) {
+    text.append(block, 0, static_cast<std::size_t>(in.gcount()));
+    if (text.size() > most) return fail(path, "does not end", fmt::format("give a file of at most {} MB", most / 1000000));
+  }
+  return text;
+}
+
+Expected<void> write_file(const std::string& path, const std::string& text) {
+  if (path == "-") {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return {};
+  }
+  const std::string beside = path + ".part";
+  std::ofstream out(beside, std::ios::binary);
+  out << text;
+  out.close();
+  std::error_code code;
+  if (out) std::filesystem::rename(beside, path, code);
+  if (!out || code) {
+    std::filesystem::remove(beside, code);
+    return fail(path, "cannot be written", "check the folder and its permissions");
+  }
+  return {};
+}
+
+}  // namespace fareline::cli

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "plot/table.h"
+#include "units/text.h"
+
+namespace fareline::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A number of an answer with its unit, as people write it.
+std::string number(double value, const std::string& unit, int digits = 4) {
+  static const std::pair<const char*, Dim> dims[] = {
+      {"s", Seconds::dim}, {"B", Bytes::dim}, {"B/s", Bandwidth::dim}, {"FLOP", Flops::dim}, {"FLOP/s", FlopRate::dim}, {"W", Watts::dim},
+      {"USD/s", MoneyRate::dim}, {"USD", Dollars::dim}, {"tok/s", TokenRate::dim}, {"1/s", Frequency::dim}, {"USD/B/s", StoragePrice::dim}};
+  for (const auto& [name, dim] : dims)
+    if (unit == name) return to_text(value, dim, digits);
+  const std::string text = number_text(value, digits);
+  return unit == "1" || unit.empty() ? text : text + " " + unit;
+}
+
+std::string value_of(const Json& q, int digits = 4) {
+  if (q.is_object() && q.contains("value")) {
+    const Json& v = q["value"];
+    return v.is_number() ? number(v.get<double>(), q.value("unit", std::string("1")), digits) : v.is_string() ? v.get<std::string>() : v.dump();
+  }
+  if (q.is_number()) return number_text(q.get<double>(), digits);
+  return q.is_string() ? q.get<std::string>() : q.dump();
+}
+
+std::string member(const Json& q, const char* key, int digits = 3) {
+  return q.contains(key) ? number(q[key].get<double>(), q.value("unit", std::string("1")), digits) : std::string();
+}
+
+std::string spaced(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
+struct Grid {
+  plot::Table table;
+  explicit Grid(std::initializer_list<std::pair<const char*, bool>> columns) {
+    for (const auto& [name, right] : columns) table.columns.push_back({.name = name, .right = right});
+  }
+  void add(std::vector<std::string> cells) {
+    for (std::size_t i = 0; i < table.columns.size(); ++i) table.columns[i].texts.push_back(i < cells.size() ? std::move(cells[i]) : std::string());
+  }
+  std::string text() const {
+    const auto written = plot::text_table(table);
+    return written ? *written : written.error().line() + "\n";
+  }
+};
+
+std::string band(const Json& q) {
+  return q.contains("low") ? fmt::format("{} to {}", member(q, "low"), member(q, "high")) : std::string();
+}
+
+void quantities(Grid& grid, const Json& group, const std::string& prefix = {}) {
+  for (const auto& [name, q] : group.items())
+    grid.add({prefix + spaced(name), value_of(q), q.contains("floor") ? member(q, "floor") : q.contains("ceiling") ? member(q, "ceiling") : "", band(q)});
+}
+
+std::string shares(const Json& bound) {
+  std::string text;
+  for (const auto& [name, b] : bound.items()) {
+    const double share = b["share"].get<double>();
+    if (share < 0.005) continue;
+    text += fmt::format("{}{} {:.0f}%", text.empty() ? "" : ", ", name, 100 * share);
+  }
+  return text;
+}
+
+std::string operators(const Json& rows, const std::string& title) {
+  Grid grid{{title.c_str(), false}, {"layers", true}, {"time", true}, {"FLOP", true}, {"weights", true}, {"KV", true}, {"in", false}, {"bound", false}};
+  for (const Json& r : rows)
+    grid.add({r["name"], number_text(r["layers"].get<double>()), value_of(r["time"], 3), value_of(r["flop"], 3), value_of(r["weights"], 3), value_of(r["kv"], 3), r["multiplies_in"], r["bound"]});
+  return grid.text();
+}
+
+void formulas(std::string& out, const Json& rows) {
+  std::vector<std::string> seen;
+  for (const Json& r : rows) {
+    const std::string kind = r["kind"];
+    if (std::find(seen.begin(), seen.end(), kind) != seen.end()) continue;
+    seen.push_back(kind);
+    out += fmt::format("  {}: {}\n    Source: {}\n    Assumes: {}\n", kind, r["formula"].get<std::string>(), r["source"].get<std::string>(), r["assumes"].get<std::string>());
+  }
+}
+
+void node(std::string& out, const Json& n, int depth) {
+  out += fmt::format("{}{} = {}\n", std::string(static_cast<std::size_t>(2 * depth), ' '), n["name"].get<std::string>(), value_of(n["value"]));
+  if (n.contains("formula")) out += fmt::format("{}= {}\n", std::string(static_cast<std::size_t>(2 * depth + 4), ' '), n["formula"].get<std::string>());
+  if (n.contains("inputs"))
+    for (const Json& i : n["inputs"]) node(out, i, depth + 1);
+}
+
+std::string chosen(const Json& inputs) {
+  Grid grid{{"input", false}, {"value", true}, {"chosen by", false}, {"because", false}};
+  for (const auto& [name, v] : inputs.items())
+    grid.add({spaced(name), v["value"].is_number() ? number(v["value"].get<double>(), v.value("unit", std::string("1"))) : v["value"].get<std::string>(), v["chosen_by"], v.value("source", std::string())});
+  return grid.text();
+}
+
+std::string plan_line(const Json& plan) {
+  std::string text;
+  for (const char* name : {"tp", "ep", "dp", "pp", "cp"})
+    if (plan[name].get<int>() > 1) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, plan[name].get<int>());
+  return fmt::format("{}{}", text.empty() ? "one chip" : text, plan.contains("chips") ? fmt::format(" ({} chips)", number_text(plan["chips"].get<double>())) : "");
+}
+
+std::string heading(const Json& answered) {
+  const Json& in = answered["inputs"];
+  std::string text = in["model"]["value"].get<std::string>() + " on " + in["system"]["value"].get<std::string>();
+  return text;
+}
+
+std::string infeasible(const Json& answer) {
+  std::string text = "Does not fit: " + answer["reason"].get<std::string>() + ".\n  needed     " + value_of(answer["needed"]) + "\n  available  " + value_of(answer["available"]) + "\n";
+  if (answer.contains("would_fit")) text += "  would fit  " + answer["would_fit"].get<std::string>() + "\n";
+  return text + "  remedy     " + answer["remedy"].get<std::string>() + "\n";
+}
+
+std::string cost(const Json& answered) {
+  const Json& a = answered["answer"];
+  std::string out = fmt::format("{}, {}: {} users, {} decoding, {} an hour\n\n", heading(answered), plan_line(a["plan"]), value_of(a["batch"]["concurrency"]), value_of(a["batch"]["decoding"]),
+                                number(a["bill"]["system_rate"]["value"].get<double>() * 3600, "USD"));
+  Grid grid{{"", false}, {"estimate", true}, {"bound of physics", true}, {"80% band", false}};
+  quantities(grid, a["price"], "price of ");
+  quantities(grid, a["latency"]);
+  quantities(grid, a["throughput"]);
+  out += grid.text();
+  out += fmt::format("\ndecode   {}\nprefill  {}\nmemory   {:.0f}% of what a replica can hold; at most {} sequences\n", shares(a["bound"]["decode"]), shares(a["bound"]["prefill"]),
+                     100 * a["bound"]["capacity"]["share"].get<double>(), value_of(a["batch"]["largest"]));
+  out += fmt::format("\n{} {}\n", a["why"].get<std::string>(), a["change"].get<std::string>());
+  return out;
+}
+
+std::string step(const Json& answered) {
+  const Json& a = answered["answer"];
+  std::string out = fmt::format("{}, {}\n\n", heading(answered), plan_line(a["plan"]));
+  Grid grid{{"", false}, {"estimate", true}, {"bound of physics", true}, {"80% band", false}};
+  grid.add({"time", value_of(a["time"]), member(a["time"], "floor"), band(a["time"])});
+  if (a.contains("stage_time")) grid.add({"a stage", value_of(a["stage_time"]), member(a["stage_time"], "floor"), band(a["stage_time"])});
+  out += grid.text();
+  out += fmt::format("\nbound    {}\nMFU {:.1f}%, MBU {:.1f}%\n", shares(a["bound"]), 100 * a["utilisation"]["mfu"].get<double>(), 100 * a["utilisation"]["mbu"].get<double>());
+  out += fmt::format("\n{}\n", a["why"].get<std::string>());
+  return out;
+}
+
+std::string memory(const Json& answered) {
+  const Json& a = answered["answer"];
+  std::string out = fmt::format("{}, {}\n\n", heading(answered), plan_line(a["plan"]));
+  Grid grid{{"on one chip", false}, {"", true}};
+  for (const auto& [name, q] : a["chip"].items()) grid.add({spaced(name), value_of(q)});
+  out += grid.text() + "\n";
+  Grid model{{"model", false}, {"", true}};
+  model.add({"parameters", value_of(a["parameters"]["total"], 6)});
+  model.add({"active a token", value_of(a["parameters"]["active"], 6)});
+  model.add({"KV a token", value_of(a["kv_per_token"], 6)});
+  model.add({"KV and state of a sequence", value_of(a["sequence"])});
+  out += model.text();
+  if (!a.value("feasible", true)) out += "\n" + infeasible(a);
+  return out + fmt::format("\n{}\n", a["why"].get<std::string>());
+}
+
+std::string sweep(const Json& answered) {
+  const Json& a = answered["answer"];
+  const Json& varied = a["varied"];
+  plot::Table table;
+  const std::size_t columns = varied[0]["values"].size(), rows = varied.size() == 2 ? varied[1]["values"].size() : 1;
+  for (std::size_t i = 0; i < varied.size(); ++i) {
+    plot::Column column{.name = spaced(varied[i]["name"]), .right = true};
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t c = 0; c < columns; ++c) column.texts.push_back(number(varied[i]["values"][i == 0 ? c : r].get<double>(), varied[i]["unit"]));
+    table.columns.push_back(std::move(column));
+  }
+  for (const Json& col : a["columns"]) {
+    plot::Column column{.name = spaced(col["name"]), .right = true};
+    for (const Json& v : col["values"]) column.texts.push_back(v.is_number() ? number(v.get<double>(), col["unit"]) : "does not fit");
+    table.columns.push_back(std::move(column));
+  }
+  plot::Column bound{.name = "bound"};
+  for (std::size_t i = 0; i < a["bound"].size(); ++i) bound.texts.push_back(a["infeasible"][i].is_string() ? a["infeasible"][i].get<std::string>() : a["bound"][i].get<std::string>());
+  table.columns.push_back(std::move(bound));
+  const auto text = plot::text_table(table);
+  return text ? *text : text.error().line() + "\n";
+}
+
+std::string list(const Json& answered) {
+  const Json& rows = answered["answer"]["rows"];
+  plot::Table table;
+  if (rows.empty()) return "none\n";
+  for (const auto& [name, first] : rows[0].items()) {
+    plot::Column column{.name = spaced(name), .right = first.is_object()};
+    for (const Json& r : rows) column.texts.push_back(r.contains(name) ? value_of(r[name], 6) : "");
+    table.columns.push_back(std::move(column));
+  }
+  const auto text = plot::text_table(table);
+  return text ? *text : text.error().line() + "\n";
+}
+
+void shown(Grid& grid, const Json& thing, const std::string& prefix) {
+  for (const auto& [name, v] : thing.items()) {
+    const std::string path = prefix.empty() ? spaced(name) : prefix + " " + spaced(name);
+    if (v.is_object() && v.contains("value")) grid.add({path, value_of(v), v.value("source", std::string()), v.value("disputed", std::string())});
+    else if (v.is_object()) shown(grid, v, path);
+    else if (v.is_array()) {
+      for (std::size_t i = 0; i < v.size(); ++i) {
+        if (v[i].is_object()) shown(grid, v[i], path + " " + (v[i].contains("name") ? v[i]["name"].get<std::string>() : fmt::format("{}", i + 1)));
+        else grid.add({path, value_of(v[i])});
+      }
+    } else grid.add({path, value_of(v, 12)});
+  }
+}
+
+}  // namespace
+
+std::string rendered(const Json& answered, bool explain) {
+  const std::string question = answered["question"];
+  const Json& answer = answered["answer"];
+  std::string out;
+  if (question == "list") out = list(answered);
+  else if (question == "show") {
+    Grid grid{{"", false}, {"value", true}, {"source", false}, {"disputed", false}};
+    shown(grid, answer, "");
+    out = grid.text();
+  } else if (question == "sweep") out = sweep(answered);
+  else if (question == "memory") out = memory(answered);
+  else if (answer.contains("feasible") && !answer["feasible"].get<bool>()) out = heading(answered) + "\n\n" + infeasible(answer);
+  else if (question == "cost") out = cost(answered);
+  else if (question == "step") out = step(answered);
+  else out = answer.dump(2) + "\n";
+
+  const Json& ex = answered["explain"];
+  if (explain && ex.contains("numbers")) {
+    out += "\n";
+    for (const Json& n : ex["numbers"]) node(out, n, 0);
+  }
+  if (explain && ex.contains("passes")) {
+    for (const char* pass : {"decode", "prefill"})
+      if (ex["passes"][pass].contains("operators") && !ex["passes"][pass]["operators"].empty()) out += "\n" + operators(ex["passes"][pass]["operators"], pass);
+    if (ex["passes"]["prefill"].contains("operators")) {
+      out += "\n";
+      formulas(out, ex["passes"]["prefill"]["operators"]);
+    }
+  }
+  if (explain && ex.contains("operators")) {
+    out += "\n" + operators(ex["operators"], "operator") + "\n";
+    formulas(out, ex["operators"]);
+  }
+  if (explain && ex.contains("calibration")) out += fmt::format("\ncalibration {}: {}\n", ex["calibration"]["name"].get<std::string>(), ex["calibration"]["evidence"].get<std::string>());
+  if (explain && ex.contains("model"))
+    for (const Json& note : ex["model"]) out += fmt::format("model: {}\n", note.get<std::string>());
+  if (explain && question != "list" && question != "show") out += "\n" + chosen(answered["inputs"]);
+  if (!answered["warnings"].empty()) out += "\n";
+  for (const Json& w : answered["warnings"]) out += fmt::format("note: {}\n", w.get<std::string>());
+  return out;
+}
+
+}  // namespace fareline::cli

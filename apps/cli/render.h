@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// An answer as text for people. No arithmetic: every number stands in the answer.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace fareline::cli {
+
+// Returns the tables and sentences of `answered`; with `explain` also where every number comes from.
+std::string rendered(const nlohmann::ordered_json& answered, bool explain);
+
+}  // namespace fareline::cli

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// A swept answer as a picture and as CSV.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/sweep.h"
+#include "plot/heat_map.h"
+#include "plot/line_plot.h"
+#include "plot/table.h"
+#include "units/text.h"
+
+namespace fareline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// An axis' unit from the name of an answer's unit; prices are in USD per million tokens.
+plot::Unit unit_named(const std::string& unit, double largest) {
+  if (unit == "s") return plot::fitting_unit(Seconds::dim, largest);
+  if (unit == "B") return plot::fitting_unit(Bytes::dim, largest);
+  if (unit == "B/s") return plot::fitting_unit(Bandwidth::dim, largest);
+  if (unit == "FLOP/s") return plot::fitting_unit(FlopRate::dim, largest);
+  if (unit == "USD/Mtok") return {"USD/Mtok", 1e-6, TokenPrice::dim};
+  if (unit == "tok/s") return {"tok/s", 1, TokenRate::dim};
+  if (unit == "USD/s") return {"USD/h", 1 / 3600.0, MoneyRate::dim};
+  if (unit == "1/s") return {"1/s", 1, Frequency::dim};
+  if (unit == "tok") return {"tokens", 1, Tokens::dim};
+  return plot::counted(unit == "1" ? "" : unit);
+}
+
+// Answers give prices per million tokens; a column is drawn in coherent units.
+double coherent_factor(const std::string& unit) { return unit == "USD/Mtok" ? 1e-6 : 1; }
+
+std::string counted_name(std::string_view input) {
+  if (input == "batch") return "sequences";
+  if (input == "concurrency") return "users";
+  if (input == "prompt" || input == "output" || input == "context" || input == "tokens" || input == "prefix") return "tokens";
+  return "";
+}
+
+std::string label_of(std::string name) {
+  for (const auto& [path, label] : {std::pair{"price.output", "Price of output"}, {"price.input", "Price of input"}, {"price.blended", "Blended price"},
+                                    {"price.cached_input", "Price of cached input"}, {"latency.tpot", "Time per output token"}, {"latency.ttft", "Time to first token"},
+                                    {"throughput.output_tokens", "Output throughput"}, {"throughput.output_tokens_per_chip", "Output throughput a chip"},
+                                    {"time", "Time of the pass"}, {"chip.largest_batch", "Largest batch"}})
+    if (name == path) return label;
+  std::replace(name.begin(), name.end(), '_', ' ');
+  std::replace(name.begin(), name.end(), '.', ' ');
+  name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
+  return name;
+}
+
+std::vector<double> numbers(const Json& values, double factor) {
+  std::vector<double> all;
+  for (const Json& v : values) all.push_back(v.is_number() ? v.get<double>() * factor : std::numeric_limits<double>::quiet_NaN());
+  return all;
+}
+
+double largest_of(const std::vector<double>& values) {
+  double largest = 0;
+  for (const double v : values)
+    if (v > largest) largest = v;
+  return largest;
+}
+
+bool spread(const std::vector<double>& values) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const double v : values)
+    if (!std::isnan(v)) least = std::min(least, v);
+  return least > 0 && largest_of(values) > 8 * least;
+}
+
+plot::Axis x_axis(const Json& varied, const std::vector<double>& x) {
+  const std::string name = varied["name"], unit = varied["unit"];
+  plot::Axis axis{.label = label_of(name), .unit = unit == "1" ? plot::counted(counted_name(name)) : unit_named(unit, largest_of(x))};
+  if (unit == "1" && spread(x)) axis.scale = plot::Scale::log2;
+  else if (spread(x)) axis.scale = plot::Scale::log10;
+  return axis;
+}
+
+// Runs of equal binders, from the middle between neighbours to the middle between the next.
+std::vector<plot::Regime> regimes_of(const Json& bound, const std::vector<double>& x, Dim dim, bool ratio) {
+  std::vector<plot::Regime> runs;
+  const auto between = [&](std::size_t i) { return ratio ? std::sqrt(x[i] * x[i + 1]) : 0.5 * (x[i] + x[i + 1]); };
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::string kind = bound[i];
+    const double from = i == 0 ? x[0] : between(i - 1), to = i + 1 == x.size() ? x[i] : between(i);
+    if (kind.empty()) continue;
+    if (!runs.empty() && runs.back().kind == kind && runs.back().to.coherent == from) runs.back().to.coherent = to;
+    else runs.push_back({plot::Value(dim, from), plot::Value(dim, to), kind});
+  }
+  return runs;
+}
+
+Expected<std::string> plot_lines(const Json& answer, const std::string& title, const std::string& subtitle) {
+  const Json& varied = answer["varied"][0];
+  const std::vector<double> x = numbers(varied["values"], 1);
+  const plot::Axis axis = x_axis(varied, x);
+  const plot::Values xs(axis.unit.dim, x);
+  plot::StackedPlots stack{.title = title, .subtitle = subtitle,
+                           .description = fmt::format("{} against {}: estimate, 80% band, and the physical bound", answer["of"].get<std::string>(), varied["name"].get<std::string>())};
+  for (const Json& column : answer["columns"]) {
+    const std::string unit = column["unit"], name = column["name"];
+    const double factor = coherent_factor(unit);
+    const std::vector<double> y = numbers(column["values"], factor);
+    plot::LinePlot picture{.title = label_of(name), .x = axis, .y = {.label = label_of(name), .unit = unit_named(unit, largest_of(y)), .from_zero = true}, .height = 300};
+    const Dim dim = picture.y.unit.dim;
+    std::vector<double> all = y;
+    if (column.contains("floor")) {
+      const bool rate = name.starts_with("throughput");
+      const std::vector<double> floor = numbers(column["floor"], factor), low = numbers(column["low"], factor), high = numbers(column["high"], factor);
+      picture.series.push_back({.name = "80% band", .style = plot::Style::band, .x = xs, .y = plot::Values(dim, low), .high = plot::Values(dim, high)});
+      picture.series.push_back({.name = rate ? "ceiling" : "floor", .style = plot::Style::floor, .x = xs, .y = plot::Values(dim, floor)});
+      all.insert(all.end(), floor.begin(), floor.end());
+      all.insert(all.end(), high.begin(), high.end());
+    }
+    if (spread(all)) picture.y.scale = plot::Scale::log10;
+    picture.series.push_back({.name = "estimate", .style = plot::Style::estimate, .x = xs, .y = plot::Values(dim, y)});
+    picture.regimes = regimes_of(answer["bound"], x, axis.unit.dim, axis.scale != plot::Scale::linear);
+    stack.plots.push_back(std::move(picture));
+  }
+  const auto figure = plot::draw(stack);
+  if (!figure) return std::unexpected(figure.error());
+  return plot::document(*figure);
+}
+
+Expected<std::string> plot_map(const Json& answer, const std::string& title, const std::string& subtitle) {
+  const Json &first = answer["varied"][0], &second = answer["varied"][1], &column = answer["columns"][0];
+  const std::vector<double> x = numbers(first["values"], 1), y = numbers(second["values"], 1);
+  const std::string unit = column["unit"], name = column["name"];
+  const std::vector<double> cells = numbers(column["values"], coherent_factor(unit));
+  plot::HeatMap map{.title = title, .subtitle = subtitle, .description = fmt::format("{} over {} and {}", label_of(name), first["name"].get<std::string>(), second["name"].get<std::string>())};
+  map.x = x_axis(first, x);
+  map.y = x_axis(second, y);
+  map.x_values = plot::Values(map.x.unit.dim, x);
+  map.y_values = plot::Values(map.y.unit.dim, y);
+  map.value = {.label = label_of(name), .unit = unit_named(unit, largest_of(cells))};
+  if (spread(cells)) map.value.scale = plot::Scale::log10;
+  map.cells = plot::Values(map.value.unit.dim, cells);
+  if (name.starts_with("throughput") || name.find("largest") != std::string::npos) map.best = plot::Best::highest;
+  const auto figure = plot::draw(map);
+  if (!figure) return std::unexpected(figure.error());
+  return plot::document(*figure);
+}
+
+}  // namespace
+
+Expected<std::string> plot_sweep(const Json& answered) {
+  if (!answered.contains("question") || answered["question"] != "sweep") return fail("plot", "is asked of an answer that is no sweep's", "plot the answer of \"fareline sweep\"");
+  const Json& answer = answered["answer"];
+  const Json& inputs = answered["explain"]["inputs"];
+  const auto text = [&](const char* name) { return inputs.contains(name) && inputs[name]["value"].is_string() ? inputs[name]["value"].get<std::string>() : std::string(); };
+  const std::string title = fmt::format("{} on {}", text("model"), text("system"));
+  std::string subtitle;
+  for (const char* name : {"prompt", "output", "context", "tp", "ep", "pp", "dp", "concurrency"}) {
+    const bool varies = std::any_of(answer["varied"].begin(), answer["varied"].end(), [&](const Json& v) { return v["name"] == name; });
+    if (varies || !inputs.contains(name) || !inputs[name]["value"].is_number()) continue;
+    subtitle += fmt::format("{}{} {}", subtitle.empty() ? "" : ", ", name, number_text(inputs[name]["value"].get<double>()));
+  }
+  return answer["varied"].size() == 2 ? plot_map(answer, title, subtitle) : plot_lines(answer, title, subtitle);
+}
+
+Expected<std::string> csv_sweep(const Json& answered) {
+  if (!answered.contains("question") || answered["question"] != "sweep") return fail("csv", "is asked of an answer that is no sweep's", "write the answer of \"fareline sweep\"");
+  const Json& answer = answered["answer"];
+  plot::Table table;
+  const Json& varied = answer["varied"];
+  const std::size_t columns = varied[0]["values"].size(), rows = varied.size() == 2 ? varied[1]["values"].size() : 1;
+  for (std::size_t i = 0; i < varied.size(); ++i) {
+    std::vector<double> all;
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t c = 0; c < columns; ++c) all.push_back(varied[i]["values"][i == 0 ? c : r].get<double>());
+    const std::string unit = varied[i]["unit"];
+    table.columns.push_back({.name = varied[i]["name"].get<std::string>(), .unit = plot::counted(unit == "1" ? "" : unit), .numbers = plot::Values(all)});
+  }
+  for (const Json& column : answer["columns"]) {
+    const std::string unit = column["unit"];
+    for (const char* member : {"values", "floor", "low", "high"}) {
+      if (!column.contains(member)) continue;
+      const std::string suffix = std::string(member) == "values" ? "" : std::string(".") + member;
+      table.columns.push_back({.name = column["name"].get<std::string>() + suffix, .unit = plot::counted(unit == "1" ? "" : unit), .numbers = plot::Values(numbers(column[member], 1))});
+    }
+  }
+  std::vector<std::string> binders, reasons;
+  for (const Json& b : answer["bound"]) binders.push_back(b.get<std::string>());
+  for (const Json& r : answer["infeasible"]) reasons.push_back(r.is_string() ? r.get<std::string>() : std::string());
+  table.columns.push_back({.name = "bound", .texts = binders});
+  table.columns.push_back({.name = "infeasible", .texts = reasons});
+  return plot::csv(table);
+}
+
+}  // namespace fareline

@@ -85,7 +85,8 @@ void read_kernels(Fields& fields, Calibration& calibration) {
         covered = true;
       }
       if (!covered)
-        fields.wrong("kernels", fmt::format("there is no entry for {}", scope_text({k, f})), "add it, or one with \"*\" for the kernel or the format");
+        fields.wrong("kernels", fmt::format("there is no entry for {}", scope_text({k, f})),
+                     "add it, or one with \"*\" for the kernel or the format");
     }
 }
 
@@ -175,8 +176,8 @@ std::string write_calibration(const Calibration& calibration) {
                         {"sequence", exact_text(calibration.engine.sequence)},
                         {"prompt", exact_text(calibration.engine.prompt)},
                         {"collective_overlap", calibration.engine.collective_overlap}};
-  for (const auto& [key, band] : {std::pair{"pass", calibration.pass}, std::pair{"tpot", calibration.tpot}, std::pair{"ttft", calibration.ttft},
-                                  std::pair{"throughput", calibration.throughput}})
+  for (const auto& [key, band] : {std::pair{"pass", calibration.pass}, std::pair{"tpot", calibration.tpot},
+                                  std::pair{"ttft", calibration.ttft}, std::pair{"throughput", calibration.throughput}})
     document["bands"][key] = {{"low", band.low}, {"high", band.high}};
   return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

@@ -35,9 +35,9 @@ TEST(Calibration, LetsTheEntryThatNamesMoreHoldInWhateverOrder) {
   ASSERT_TRUE(read.has_value()) << read.error().line();
   EXPECT_EQ(read->at(Kernel::gemm, Format::fp8).peak_share, 0.9);
   EXPECT_EQ(read->at(Kernel::gemm, Format::bf16).peak_share, 0.8);
-  EXPECT_EQ(read->at(Kernel::recurrent, Format::fp8).peak_share, 0.7);
-  EXPECT_EQ(read->at(Kernel::recurrent, Format::bf16).peak_share, 0.5);
-  EXPECT_EQ(read->at(Kernel::recurrent, Format::bf16).latency, 3 * unit::us);
+  EXPECT_EQ(read->at(Kernel::recurrent_decode, Format::fp8).peak_share, 0.7);
+  EXPECT_EQ(read->at(Kernel::recurrent_decode, Format::bf16).peak_share, 0.5);
+  EXPECT_EQ(read->at(Kernel::recurrent_decode, Format::bf16).latency, 3 * unit::us);
   EXPECT_EQ(read->engine.collective_overlap, 0.25);
 }
 
@@ -45,8 +45,8 @@ TEST(Calibration, IsRefusedWithAKernelLeftOut) {
   json file = small_calibration();
   file["kernels"] = json::array({entry("gemm", "*", 0.5)});
   EXPECT_EQ(error_of(file),
-            "calibrations/t.json: kernels: there is no entry for kernel attention_prefill and format fp64; add it, or one with \"*\" for the kernel or the "
-            "format");
+            "calibrations/t.json: kernels: there is no entry for kernel attention_prefill and format fp64; add it, or one with \"*\" for "
+            "the kernel or the format");
 }
 
 TEST(Calibration, IsRefusedWithTwoEntriesForTheSame) {
@@ -79,17 +79,42 @@ TEST(Calibration, IsRefusedWithSharesAndBandsThatCannotBe) {
   EXPECT_EQ(error_of(file), "calibrations/t.json: bands.tpot.high: 0.9 is not a number from 1 to 1,000; write it without quotes or unit");
 }
 
+Seconds any_time() { return *rc::gen::inRange(0, 1'000'000) / 7.0 * unit::ns; }
+
 Efficiency any_efficiency() {
   const auto share = [] { return 1.0 / *rc::gen::inRange(1, 1000); };
-  return {.peak_share = share(), .bandwidth_share = share(), .latency = *rc::gen::inRange(0, 1'000'000) / 7.0 * unit::ns, .serial_share = share(),
-          .tile = *rc::gen::inRange(1, 512), .fitted = *rc::gen::arbitrary<bool>()};
+  return {.peak_share = share(),
+          .bandwidth_share = share(),
+          .latency = any_time(),
+          .serial_share = share(),
+          .tile = *rc::gen::inRange(1, 512),
+          .item_time = any_time(),
+          .depth_time = any_time(),
+          .depth_most = *rc::gen::element(0.0, 1.0, 4096.0),
+          .softmax_dims = *rc::gen::inRange(0, 300) / 7.0,
+          .peer_latency = any_time(),
+          .second_latency = any_time(),
+          .second_share = share(),
+          .fitted = *rc::gen::arbitrary<bool>()};
 }
 
 TEST(Calibration, WrittenAndReadAgainIsTheSameToTheBit) {
   EXPECT_TRUE(rc::check([] {
-    Calibration before{.name = "n", .title = "t", .chip = "h100-sxm", .stack = "vllm-0.11", .evidence = "e", .source = "s", .kernels = {},
-                       .engine = {.step = 1.0 / *rc::gen::inRange(1, 1000) * unit::s, .sequence = 0.3 * unit::us, .prompt = 2.1 * unit::ms, .collective_overlap = 0.5},
-                       .pass = {0.7, 1.3}, .tpot = {1, 1}, .ttft = {0.1, 3}, .throughput = {0.9, 1.1}};
+    Calibration before{.name = "n",
+                       .title = "t",
+                       .chip = "h100-sxm",
+                       .stack = "vllm-0.11",
+                       .evidence = "e",
+                       .source = "s",
+                       .kernels = {},
+                       .engine = {.step = 1.0 / *rc::gen::inRange(1, 1000) * unit::s,
+                                  .sequence = 0.3 * unit::us,
+                                  .prompt = 2.1 * unit::ms,
+                                  .collective_overlap = 0.5},
+                       .pass = {0.7, 1.3},
+                       .tpot = {1, 1},
+                       .ttft = {0.1, 3},
+                       .throughput = {0.9, 1.1}};
     const Efficiency common = any_efficiency();
     for (auto& kernel : before.kernels)
       for (Efficiency& efficiency : kernel) efficiency = *rc::gen::inRange(0, 4) == 0 ? any_efficiency() : common;
@@ -97,7 +122,8 @@ TEST(Calibration, WrittenAndReadAgainIsTheSameToTheBit) {
     RC_ASSERT(after.has_value());
     RC_ASSERT(after->kernels == before.kernels);
     RC_ASSERT(after->engine == before.engine);
-    RC_ASSERT(after->pass == before.pass && after->tpot == before.tpot && after->ttft == before.ttft && after->throughput == before.throughput);
+    RC_ASSERT(after->pass == before.pass && after->tpot == before.tpot && after->ttft == before.ttft &&
+              after->throughput == before.throughput);
     RC_ASSERT(after->name == before.name && after->chip == before.chip && after->stack == before.stack);
   }));
 }

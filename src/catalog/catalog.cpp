@@ -307,7 +307,8 @@ Expected<CapitalPrice> Catalogue::capital(std::string_view chip) const {
 }
 
 Expected<ElectricityPrice> Catalogue::electricity(std::string_view region) const {
-  if (const ElectricityPrice* price = newest(electricity_, [&](const ElectricityPrice& row) { return row.region == region; })) return *price;
+  if (const ElectricityPrice* price = newest(electricity_, [&](const ElectricityPrice& row) { return row.region == region; }))
+    return *price;
   std::vector<std::string> regions;
   for (const ElectricityPrice& price : electricity_)
     if (std::find(regions.begin(), regions.end(), price.region) == regions.end()) regions.push_back(price.region);

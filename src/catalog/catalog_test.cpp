@@ -115,7 +115,9 @@ std::string error_of(const std::string& path, const std::string& text, const std
   if (path.starts_with("calibrations/")) return line(read_calibration(path, text));
   Files files;
   for (const auto& other : embedded())
-    if (other.first.starts_with("chips/") && text.find("\"" + std::filesystem::path(other.first).stem().string() + "\"") != std::string::npos) files.push_back(other);
+    if (other.first.starts_with("chips/") &&
+        text.find("\"" + std::filesystem::path(other.first).stem().string() + "\"") != std::string::npos)
+      files.push_back(other);
   files.emplace_back(path, text);
   return line(Catalogue::read(files));
 }
@@ -192,10 +194,11 @@ TEST(Data, HasEachChipInASystemWithAPrice) {
 
 TEST(Data, HasTheSystemsPeopleAskFor) {
   const std::vector<std::string> names = Catalogue::built_in().system_names();
-  for (const char* wanted : {"hgx-v100", "dgx-a100", "hgx-h100", "h100-pcie-8", "hgx-h200", "hgx-h800", "hgx-h20", "l4-8", "l40s-8", "hgx-b200", "gb200-nvl72",
-                             "hgx-b300", "gb300-nvl72", "rubin-nvl144", "rtx-4090-1", "rtx-5090-1", "rtx-pro-6000-8", "mi250x-4", "mi300x-8", "mi325x-8",
-                             "mi355x-8", "tpu-v4-pod", "tpu-v5e-256", "tpu-v5p-pod", "tpu-v6e-256", "tpu-v7-pod", "trn1", "trn2", "gaudi2-8", "gaudi3-8",
-                             "cpu-zen4-2core"})
+  for (const char* wanted :
+       {"hgx-v100",       "dgx-a100",   "hgx-h100",    "h100-pcie-8", "hgx-h200",    "hgx-h800",     "hgx-h20",       "l4-8",
+        "l40s-8",         "hgx-b200",   "gb200-nvl72", "hgx-b300",    "gb300-nvl72", "rubin-nvl144", "rtx-4090-1",    "rtx-5090-1",
+        "rtx-pro-6000-8", "mi250x-4",   "mi300x-8",    "mi325x-8",    "mi355x-8",    "tpu-v4-pod",   "tpu-v5e-256",   "tpu-v5p-pod",
+        "tpu-v6e-256",    "tpu-v7-pod", "trn1",        "trn2",        "gaudi2-8",    "gaudi3-8",     "cpu-zen4-2core"})
     EXPECT_TRUE(std::find(names.begin(), names.end(), wanted) != names.end()) << wanted;
   EXPECT_EQ(Catalogue::built_in().system("rubin-nvl144").value().status, "announced");
   EXPECT_EQ(Catalogue::built_in().system("gb200-nvl72").value().domain, 72);
@@ -262,14 +265,43 @@ TEST(Data, AgreesWithTheCollectedDataSheetsOrSaysWhatIsDisputed) {
   if (!shared) GTEST_SKIP() << "the measured data is not beside this checkout";
   const auto rows = rows_of(*shared / "data/dev/hardware_specs_wide.csv.gz");
   ASSERT_GT(rows.size(), 40u);
-  const std::map<std::string, std::string> ours{
-      {"A100 PCIe 80GB", "a100-pcie-80gb"}, {"A100 SXM 40GB", "a100-sxm-40gb"}, {"A100 SXM 80GB", "a100-sxm-80gb"}, {"A10G", "a10g"}, {"B200 SXM", "b200-sxm"},
-      {"B300 SXM", "b300-sxm"}, {"GB200 NVL72", "gb200"}, {"GB300 NVL72", "gb300"}, {"GH200", "gh200"}, {"Gaudi2", "gaudi2"}, {"Gaudi3", "gaudi3"},
-      {"H100 NVL", "h100-nvl"}, {"H100 PCIe", "h100-pcie"}, {"H100 SXM", "h100-sxm"}, {"H20", "h20-sxm"}, {"H200 SXM", "h200-sxm"}, {"H800 SXM", "h800-sxm"},
-      {"L4", "l4"}, {"L40S", "l40s"}, {"MI250X", "mi250x"}, {"MI300X", "mi300x"}, {"MI325X", "mi325x"}, {"MI355X", "mi355x"}, {"RTX 4090", "rtx-4090"},
-      {"RTX 5090", "rtx-5090"}, {"RTX A6000", "rtx-a6000"}, {"RTX PRO 6000 Blackwell Server", "rtx-pro-6000"}, {"Rubin (VR200)", "rubin"}, {"T4", "t4"},
-      {"TPU v4", "tpu-v4"}, {"TPU v5e", "tpu-v5e"}, {"TPU v5p", "tpu-v5p"}, {"TPU v6e", "tpu-v6e"}, {"TPU v7 Ironwood", "tpu-v7"}, {"Trainium1", "trainium1"},
-      {"Trainium2", "trainium2"}, {"V100 SXM", "v100-sxm"}};
+  const std::map<std::string, std::string> ours{{"A100 PCIe 80GB", "a100-pcie-80gb"},
+                                                {"A100 SXM 40GB", "a100-sxm-40gb"},
+                                                {"A100 SXM 80GB", "a100-sxm-80gb"},
+                                                {"A10G", "a10g"},
+                                                {"B200 SXM", "b200-sxm"},
+                                                {"B300 SXM", "b300-sxm"},
+                                                {"GB200 NVL72", "gb200"},
+                                                {"GB300 NVL72", "gb300"},
+                                                {"GH200", "gh200"},
+                                                {"Gaudi2", "gaudi2"},
+                                                {"Gaudi3", "gaudi3"},
+                                                {"H100 NVL", "h100-nvl"},
+                                                {"H100 PCIe", "h100-pcie"},
+                                                {"H100 SXM", "h100-sxm"},
+                                                {"H20", "h20-sxm"},
+                                                {"H200 SXM", "h200-sxm"},
+                                                {"H800 SXM", "h800-sxm"},
+                                                {"L4", "l4"},
+                                                {"L40S", "l40s"},
+                                                {"MI250X", "mi250x"},
+                                                {"MI300X", "mi300x"},
+                                                {"MI325X", "mi325x"},
+                                                {"MI355X", "mi355x"},
+                                                {"RTX 4090", "rtx-4090"},
+                                                {"RTX 5090", "rtx-5090"},
+                                                {"RTX A6000", "rtx-a6000"},
+                                                {"RTX PRO 6000 Blackwell Server", "rtx-pro-6000"},
+                                                {"Rubin (VR200)", "rubin"},
+                                                {"T4", "t4"},
+                                                {"TPU v4", "tpu-v4"},
+                                                {"TPU v5e", "tpu-v5e"},
+                                                {"TPU v5p", "tpu-v5p"},
+                                                {"TPU v6e", "tpu-v6e"},
+                                                {"TPU v7 Ironwood", "tpu-v7"},
+                                                {"Trainium1", "trainium1"},
+                                                {"Trainium2", "trainium2"},
+                                                {"V100 SXM", "v100-sxm"}};
   std::size_t compared = 0, chips = 0;
   for (const auto& cells : rows) {
     if (!ours.contains(cells[0])) continue;
@@ -281,7 +313,8 @@ TEST(Data, AgreesWithTheCollectedDataSheetsOrSaysWhatIsDisputed) {
       if (at >= cells.size() || cells[at].empty() || value == 0) return;
       const double sheet = std::stod(cells[at]);
       const auto near = [&](double other) { return std::abs(value / other - 1) <= 0.03; };
-      EXPECT_TRUE(near(sheet) || (binary && near(sheet * 0x1p30 / 1e9)) || !disputed.empty()) << chip.name << " " << column << ": " << value << ", sheet " << sheet;
+      EXPECT_TRUE(near(sheet) || (binary && near(sheet * 0x1p30 / 1e9)) || !disputed.empty())
+          << chip.name << " " << column << ": " << value << ", sheet " << sheet;
       ++compared;
     };
     const auto compare_peak = [&](std::string_view column, Format format) {
@@ -323,7 +356,8 @@ TEST(Data, HasEveryCollectedRentalPrice) {
 std::string rental_file(const std::string& date, const std::vector<std::pair<std::string, std::string>>& kinds_and_rates) {
   json file = {{"kind", "rental"}, {"date", date}, {"prices", json::array()}};
   for (const auto& [kind, rate] : kinds_and_rates)
-    file["prices"].push_back({{"chip", "h100-sxm"}, {"provider", "P " + rate}, {"kind", kind}, {"rate", rate}, {"source", "list of " + rate}});
+    file["prices"].push_back(
+        {{"chip", "h100-sxm"}, {"provider", "P " + rate}, {"kind", kind}, {"rate", rate}, {"source", "list of " + rate}});
   return file.dump();
 }
 
@@ -337,9 +371,10 @@ Catalogue priced(const std::vector<std::string>& files) {
 }
 
 TEST(DefaultRental, IsTheMedianOfTheNewestOnDemandOffers) {
-  const Catalogue catalogue = priced({rental_file("2025-01", {{"on-demand", "9 USD/h"}}),
-                                      rental_file("2026-01", {{"on-demand", "1 USD/h"}, {"on-demand", "4 USD/h"}, {"on-demand", "2 USD/h"}, {"spot", "0.5 USD/h"}}),
-                                      rental_file("2026-05", {{"modelled", "0.7 USD/h"}})});
+  const Catalogue catalogue =
+      priced({rental_file("2025-01", {{"on-demand", "9 USD/h"}}),
+              rental_file("2026-01", {{"on-demand", "1 USD/h"}, {"on-demand", "4 USD/h"}, {"on-demand", "2 USD/h"}, {"spot", "0.5 USD/h"}}),
+              rental_file("2026-05", {{"modelled", "0.7 USD/h"}})});
   const RentalPrice price = catalogue.default_rental("h100-sxm").value();
   EXPECT_DOUBLE_EQ(price.rate.in(unit::usd / unit::hour), 2);
   EXPECT_EQ(price.kind, "on-demand");
@@ -349,7 +384,8 @@ TEST(DefaultRental, IsTheMedianOfTheNewestOnDemandOffers) {
 }
 
 TEST(DefaultRental, OfAnEvenNumberIsTheMeanOfTheMiddleTwo) {
-  const Catalogue catalogue = priced({rental_file("2026-01", {{"on-demand", "1 USD/h"}, {"on-demand", "4 USD/h"}, {"on-demand", "2 USD/h"}, {"on-demand", "9 USD/h"}})});
+  const Catalogue catalogue = priced(
+      {rental_file("2026-01", {{"on-demand", "1 USD/h"}, {"on-demand", "4 USD/h"}, {"on-demand", "2 USD/h"}, {"on-demand", "9 USD/h"}})});
   EXPECT_DOUBLE_EQ(catalogue.default_rental("h100-sxm").value().rate.in(unit::usd / unit::hour), 3);
 }
 
@@ -370,8 +406,11 @@ TEST(DefaultRental, OfAChipWithoutPriceOrOfNoChipIsRefused) {
 
 TEST(Capital, IsTheNewestRow) {
   const auto file = [](const char* date, const char* price) {
-    return json({{"kind", "capital"}, {"date", date},
-                 {"prices", json::array({{{"chip", "h100-sxm"}, {"chip_price", price}, {"network_price", "5000 USD"}, {"source", "an estimate"}}})}}).dump();
+    return json({{"kind", "capital"},
+                 {"date", date},
+                 {"prices",
+                  json::array({{{"chip", "h100-sxm"}, {"chip_price", price}, {"network_price", "5000 USD"}, {"source", "an estimate"}}})}})
+        .dump();
   };
   const Catalogue catalogue = priced({file("2026-02", "20000 USD"), file("2025-11", "30000 USD")});
   EXPECT_EQ(catalogue.capital("h100-sxm").value().chip_price, 20000 * unit::usd);
@@ -380,7 +419,8 @@ TEST(Capital, IsTheNewestRow) {
 TEST(Electricity, IsFoundByRegionOrRefusedWithTheNearest) {
   const Catalogue& catalogue = Catalogue::built_in();
   EXPECT_GT(catalogue.electricity("us-ohio").value().rate, 0.01 * unit::usd / unit::kWh);
-  EXPECT_EQ(catalogue.electricity("us-ohoi").error().line(), "there is no region with a price of electricity \"us-ohoi\"; did you mean us-ohio?");
+  EXPECT_EQ(catalogue.electricity("us-ohoi").error().line(),
+            "there is no region with a price of electricity \"us-ohoi\"; did you mean us-ohio?");
 }
 
 TEST(Catalogue, NamesTheNearestWhereANameIsUnknown) {
@@ -392,18 +432,21 @@ TEST(Catalogue, NamesTheNearestWhereANameIsUnknown) {
 }
 
 TEST(Catalogue, RefusesAFileInNoFolderOfIts) {
-  EXPECT_EQ(error_with("chip/h100.json", "{}"), "chip/h100.json: is in no folder of the catalogue; put it in chips/, systems/, prices/, models/ or calibrations/");
+  EXPECT_EQ(error_with("chip/h100.json", "{}"),
+            "chip/h100.json: is in no folder of the catalogue; put it in chips/, systems/, prices/, models/ or calibrations/");
 }
 
 TEST(Catalogue, RefusesAPriceOfAChipNobodyDescribes) {
-  EXPECT_EQ(error_with("prices/x.json", R"({"kind": "rental", "date": "2026-01", "prices": [{"chip": "h100-sxn", "provider": "P", "kind": "spot",)"
-                                        R"( "rate": "1 USD/h", "source": "s"}]})"),
+  EXPECT_EQ(error_with("prices/x.json",
+                       R"({"kind": "rental", "date": "2026-01", "prices": [{"chip": "h100-sxn", "provider": "P", "kind": "spot",)"
+                       R"( "rate": "1 USD/h", "source": "s"}]})"),
             "prices/x.json: prices[0].chip: there is no chip \"h100-sxn\"; did you mean h100-sxm, h200-sxm, h800-sxm?");
 }
 
 TEST(Catalogue, RefusesAPriceWithoutUnitOrOfNoKind) {
-  EXPECT_EQ(error_with("prices/x.json", R"({"kind": "rental", "date": "2026-01", "prices": [{"chip": "h100-sxm", "provider": "P", "kind": "spot",)"
-                                        R"( "rate": "1", "source": "s"}]})"),
+  EXPECT_EQ(error_with("prices/x.json",
+                       R"({"kind": "rental", "date": "2026-01", "prices": [{"chip": "h100-sxm", "provider": "P", "kind": "spot",)"
+                       R"( "rate": "1", "source": "s"}]})"),
             "prices/x.json: prices[0].rate: \"1\" has no unit; write e.g. \"2.5 USD/h\"");
   EXPECT_EQ(error_with("prices/x.json", R"({"kind": "rent", "date": "2026-01", "prices": []})"),
             "prices/x.json: kind: \"rent\" is not one of its values; write \"rental\", \"capital\" or \"electricity\"");
@@ -426,14 +469,24 @@ std::string model_file(const std::string& name) {
   return json({{"name", name},
                {"source", "made for this test"},
                {"published", {{"total", 123}, {"active", 45}, {"nominal", true}, {"source", "made for this test"}}},
-               {"config", {{"architectures", json::array({"LlamaForCausalLM"})}, {"model_type", "llama"}, {"hidden_size", 64}, {"intermediate_size", 128},
-                           {"num_hidden_layers", 2}, {"num_attention_heads", 4}, {"num_key_value_heads", 2}, {"vocab_size", 1000}, {"torch_dtype", "bfloat16"},
-                           {"tie_word_embeddings", false}, {"max_position_embeddings", 2048}}}})
+               {"config",
+                {{"architectures", json::array({"LlamaForCausalLM"})},
+                 {"model_type", "llama"},
+                 {"hidden_size", 64},
+                 {"intermediate_size", 128},
+                 {"num_hidden_layers", 2},
+                 {"num_attention_heads", 4},
+                 {"num_key_value_heads", 2},
+                 {"vocab_size", 1000},
+                 {"torch_dtype", "bfloat16"},
+                 {"tie_word_embeddings", false},
+                 {"max_position_embeddings", 2048}}}})
       .dump();
 }
 
 TEST(Catalogue, FindsAModelByItsNameOrThePartBehindTheSlashInAnyCase) {
-  const Catalogue catalogue = Catalogue::read({{"models/a.json", model_file("owner/Tiny-Model")}, {"models/b.json", model_file("other/Small-Model")}}).value();
+  const Catalogue catalogue =
+      Catalogue::read({{"models/a.json", model_file("owner/Tiny-Model")}, {"models/b.json", model_file("other/Small-Model")}}).value();
   for (const char* name : {"owner/Tiny-Model", "Tiny-Model", "tiny-model", "OWNER/TINY-MODEL"}) {
     const auto model = catalogue.model(name);
     ASSERT_TRUE(model.has_value()) << model.error().line();
@@ -447,7 +500,8 @@ TEST(Catalogue, FindsAModelByItsNameOrThePartBehindTheSlashInAnyCase) {
 }
 
 TEST(Catalogue, RefusesTheNameOfTwoModelsWithoutTheirOwner) {
-  const Catalogue catalogue = Catalogue::read({{"models/a.json", model_file("owner/Tiny")}, {"models/b.json", model_file("other/Tiny")}}).value();
+  const Catalogue catalogue =
+      Catalogue::read({{"models/a.json", model_file("owner/Tiny")}, {"models/b.json", model_file("other/Tiny")}}).value();
   EXPECT_EQ(catalogue.model("tiny").error().line(), "\"tiny\" is the name of two models; write owner/Tiny or other/Tiny");
   EXPECT_EQ(catalogue.model("other/tiny").value().name, "other/Tiny");
 }
@@ -458,7 +512,8 @@ TEST(Catalogue, NamesTheFileOfAModelItCannotRead) {
   const Catalogue catalogue = Catalogue::read({{"models/a.json", file.dump()}}).value();
   EXPECT_EQ(catalogue.model("owner/Tiny").error().where.find("models/a.json"), 0u) << catalogue.model("owner/Tiny").error().line();
   file.erase("published");
-  EXPECT_EQ(Catalogue::read({{"models/a.json", file.dump()}}).error().line(), "models/a.json: \"published\" is missing; add \"published\": {…}");
+  EXPECT_EQ(Catalogue::read({{"models/a.json", file.dump()}}).error().line(),
+            "models/a.json: \"published\" is missing; add \"published\": {…}");
 }
 
 }  // namespace

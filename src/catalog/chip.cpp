@@ -20,7 +20,8 @@ std::string name_of(Fields& fields) {
   const std::string name = fields.text("name");
   const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
   if (!std::all_of(name.begin(), name.end(), allowed))
-    fields.wrong("name", fmt::format("\"{}\" is not a name", name.substr(0, 60)), "write small letters, digits and hyphens, e.g. \"h100-sxm\"");
+    fields.wrong("name", fmt::format("\"{}\" is not a name", name.substr(0, 60)),
+                 "write small letters, digits and hyphens, e.g. \"h100-sxm\"");
   return name;
 }
 
@@ -39,7 +40,8 @@ void read_peaks(Fields& chip, Chip& read) {
     any = any || rate.stated();
   }
   peak.done();
-  if (!any && chip.has("peak")) peak.wrong("", "no format has a peak", "add e.g. \"bf16\": {\"value\": \"989 TFLOP/s\", \"source\": \"…\"}");
+  if (!any && chip.has("peak"))
+    peak.wrong("", "no format has a peak", "add e.g. \"bf16\": {\"value\": \"989 TFLOP/s\", \"source\": \"…\"}");
 }
 
 Link read_link(Fields& system, std::string_view key) {
@@ -96,7 +98,8 @@ Expected<Chip> read_chip(std::string_view file, std::string_view text) {
   for (const auto& fact : chip_counts) chip.*fact.member = fields.fact(fact.key, {fact.least, fact.most});
   fields.done();
   if (chip.hbm_usable.value > chip.hbm_capacity.value)
-    fields.wrong("hbm_usable", fmt::format("{} is more than the physical {}", to_text(chip.hbm_usable.value), to_text(chip.hbm_capacity.value)),
+    fields.wrong("hbm_usable",
+                 fmt::format("{} is more than the physical {}", to_text(chip.hbm_usable.value), to_text(chip.hbm_capacity.value)),
                  "write both in the same unit; a data sheet's GB are often GiB");
   if (error) return std::unexpected(*error);
   return chip;

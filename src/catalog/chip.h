@@ -85,8 +85,9 @@ inline constexpr std::array<ChipFact<int>, 1> chip_counts{{
 }};
 
 inline constexpr std::array<std::string_view, 3> statuses{"shipping", "announced", "retired"};
-inline constexpr std::array<std::string_view, 15> chip_families{"volta", "turing", "ampere", "ada", "hopper", "blackwell", "blackwell-ultra", "rubin",
-                                                                "cdna2", "cdna3", "cdna4", "tpu", "trainium", "gaudi", "cpu"};
+inline constexpr std::array<std::string_view, 15> chip_families{"volta",           "turing", "ampere", "ada",   "hopper", "blackwell",
+                                                                "blackwell-ultra", "rubin",  "cdna2",  "cdna3", "cdna4",  "tpu",
+                                                                "trainium",        "gaudi",  "cpu"};
 inline constexpr std::array<std::string_view, 4> tier_names{"dram", "flash", "disk", "remote"};
 
 // Reads a chip. A format's peak stands under FormatRow::rate; what the chip lacks is left out.

@@ -35,9 +35,18 @@ json small_chip() {
 
 json small_system() {
   const json link = {{"kind", "a link"}, {"bandwidth", fact("450 GB/s")}, {"latency", fact("1 us")}};
-  return {{"name", "test-system"}, {"title", "A system"}, {"chip", "test-chip"}, {"status", "shipping"}, {"domain", 8}, {"chips", 8}, {"source", "a sheet"},
-          {"scale_up", link}, {"scale_out", link},
-          {"tiers", json::array({{{"name", "dram"}, {"capacity", fact("256 GB")}, {"bandwidth", fact("63 GB/s")}, {"price", fact("0.004 USD/GB/h")}}})}};
+  return {
+      {"name", "test-system"},
+      {"title", "A system"},
+      {"chip", "test-chip"},
+      {"status", "shipping"},
+      {"domain", 8},
+      {"chips", 8},
+      {"source", "a sheet"},
+      {"scale_up", link},
+      {"scale_out", link},
+      {"tiers",
+       json::array({{{"name", "dram"}, {"capacity", fact("256 GB")}, {"bandwidth", fact("63 GB/s")}, {"price", fact("0.004 USD/GB/h")}}})}};
 }
 
 std::string chip_error(const json& chip) {
@@ -70,14 +79,16 @@ TEST(Chip, IsRefusedWithAPeakUnderAFormatThatMultipliesAtAnothers) {
 TEST(Chip, IsRefusedWithoutAnyPeak) {
   json chip = small_chip();
   chip["peak"] = json::object();
-  EXPECT_EQ(chip_error(chip), "chips/t.json: peak: no format has a peak; add e.g. \"bf16\": {\"value\": \"989 TFLOP/s\", \"source\": \"…\"}");
+  EXPECT_EQ(chip_error(chip),
+            "chips/t.json: peak: no format has a peak; add e.g. \"bf16\": {\"value\": \"989 TFLOP/s\", \"source\": \"…\"}");
 }
 
 TEST(Chip, IsRefusedWithMoreUsableThanPhysicalMemory) {
   json chip = small_chip();
   chip["hbm_capacity"] = fact("80 GB");
-  EXPECT_EQ(chip_error(chip),
-            "chips/t.json: hbm_usable: 84.83 GB is more than the physical 80 GB; write both in the same unit; a data sheet's GB are often GiB");
+  EXPECT_EQ(
+      chip_error(chip),
+      "chips/t.json: hbm_usable: 84.83 GB is more than the physical 80 GB; write both in the same unit; a data sheet's GB are often GiB");
 }
 
 TEST(Chip, IsRefusedWithAFamilyStatusOrNameThatIsNone) {
@@ -144,7 +155,9 @@ json mutated(json value) {
     case 3: *place = text; break;
     case 4: *place = json::array({*place, text}); break;
     case 5: *place = json::object({{text, *place}}); break;
-    case 6: *place = *rc::gen::elementOf(std::vector<std::string>{"1e308 TB/s", "-0 W", "inf GB", "3 GB/s/s/s/s", "1 FLOP", "0x10 GB", "7 1"}); break;
+    case 6:
+      *place = *rc::gen::elementOf(std::vector<std::string>{"1e308 TB/s", "-0 W", "inf GB", "3 GB/s/s/s/s", "1 FLOP", "0x10 GB", "7 1"});
+      break;
     case 7: if (place->is_object()) (*place)[text] = text; break;
     default: if (place->is_object() && !place->empty()) place->erase(place->begin()); break;
   }
@@ -175,7 +188,8 @@ TEST(System, ChangedAtRandomIsReadOrRefusedWithPlaceFaultAndRemedy) {
 
 TEST(Chip, CutShortAnywhereIsRefused) {
   const std::string text = small_chip().dump();
-  for (std::size_t length = 0; length < text.size(); ++length) EXPECT_FALSE(read_chip("chips/t.json", text.substr(0, length)).has_value()) << length;
+  for (std::size_t length = 0; length < text.size(); ++length)
+    EXPECT_FALSE(read_chip("chips/t.json", text.substr(0, length)).has_value()) << length;
 }
 
 }  // namespace

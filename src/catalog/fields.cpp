@@ -243,7 +243,8 @@ double Fields::dimensioned(std::string_view key, Dim dim, Range<double> range) {
   return read.value_or(0);
 }
 
-const json* Fields::open_fact(std::string_view key, Presence presence, std::string_view example, std::string& source, std::string& disputed) {
+const json* Fields::open_fact(std::string_view key, Presence presence, std::string_view example, std::string& source,
+                              std::string& disputed) {
   const json* value = find(key, presence, fmt::format("{{\"value\": {}, \"source\": {}}}", example, source_example));
   if (!value) return nullptr;
   if (!value->is_object()) return value;
@@ -263,7 +264,8 @@ const json* Fields::open_fact(std::string_view key, Presence presence, std::stri
 // A fact written without its source: what is wrong with the value itself is said first.
 void Fields::sourceless(std::string_view key, const json& value) {
   if (!value.is_object())
-    wrong(key, fmt::format("{} has no source", as_written(value)), fmt::format("write {{\"value\": {}, \"source\": {}}}", as_written(value), source_example));
+    wrong(key, fmt::format("{} has no source", as_written(value)),
+          fmt::format("write {{\"value\": {}, \"source\": {}}}", as_written(value), source_example));
 }
 
 Sourced<double> Fields::bare_fact(std::string_view key, Dim dim, Range<double> range, Presence presence) {

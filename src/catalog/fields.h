@@ -80,7 +80,8 @@ class Fields {
   double dimensioned(std::string_view key, Dim dim, Range<double> range);
   Sourced<double> bare_fact(std::string_view key, Dim dim, Range<double> range, Presence presence);
   // The "value" of a fact, whose source and dispute it writes down; nothing where the fact is not stated.
-  const nlohmann::json* open_fact(std::string_view key, Presence presence, std::string_view example, std::string& source, std::string& disputed);
+  const nlohmann::json* open_fact(std::string_view key, Presence presence, std::string_view example, std::string& source,
+                                  std::string& disputed);
   void sourceless(std::string_view key, const nlohmann::json& value);
   std::string path(std::string_view key) const;
 

@@ -62,7 +62,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Mistake{"no unit", R"({"hbm_bandwidth": {"value": "3350", "source": "s"}})",
                 R"(h100.json: hbm_bandwidth: "3350" has no unit; write e.g. "3350 GB/s")"},
-        Mistake{"no unit and no source", R"({"hbm_bandwidth": "3350"})", R"(h100.json: hbm_bandwidth: "3350" has no unit; write e.g. "3350 GB/s")"},
+        Mistake{"no unit and no source", R"({"hbm_bandwidth": "3350"})",
+                R"(h100.json: hbm_bandwidth: "3350" has no unit; write e.g. "3350 GB/s")"},
         Mistake{"a number", R"({"hbm_bandwidth": {"value": 3350, "source": "s"}})",
                 R"(h100.json: hbm_bandwidth: 3350 is not text with a unit; write e.g. "3350 GB/s")"},
         Mistake{"another dimension", R"({"hbm_bandwidth": {"value": "80 GB", "source": "s"}})",
@@ -77,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"no source", R"({"hbm_bandwidth": {"value": "3 TB/s"}})",
                 R"(h100.json: hbm_bandwidth: "source" is missing; add "source": "repository@commit:path, or a document and its section")"},
         Mistake{"source not given as a fact", R"({"hbm_bandwidth": "3 TB/s"})",
-                "h100.json: hbm_bandwidth: \"3 TB/s\" has no source; write {\"value\": \"3 TB/s\", \"source\": \"repository@commit:path, or a document and "
+                "h100.json: hbm_bandwidth: \"3 TB/s\" has no source; write {\"value\": \"3 TB/s\", \"source\": \"repository@commit:path, "
+                "or a document and "
                 "its section\"}"},
         Mistake{"empty source", R"({"hbm_bandwidth": {"value": "3 TB/s", "source": "  "}})",
                 R"(h100.json: hbm_bandwidth.source: "  " is not text; write text between quotes, not empty)"},
@@ -103,7 +105,9 @@ TEST(Json, SaysTheLineAndColumnOfWhatIsNoJson) {
 }
 
 TEST(Json, IsRefusedDeeperThanTheBoundAndReadUpToIt) {
-  const auto nested = [](int depth) { return std::string(static_cast<std::size_t>(depth), '[') + std::string(static_cast<std::size_t>(depth), ']'); };
+  const auto nested = [](int depth) {
+    return std::string(static_cast<std::size_t>(depth), '[') + std::string(static_cast<std::size_t>(depth), ']');
+  };
   EXPECT_TRUE(parse_json("a.json", nested(deepest_nesting)).has_value());
   EXPECT_EQ(parse_json("a.json", nested(deepest_nesting + 1)).error().line(), "a.json: is nested deeper than 64 levels; flatten it");
   EXPECT_FALSE(parse_json("a.json", std::string(1'000'000, '[')).has_value());

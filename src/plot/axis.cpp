@@ -83,7 +83,8 @@ std::vector<double> octave_ticks(Range range, int most) {
     for (int n = low; n <= high; ++n)
       if (n % stride == 0 && inside(range, std::ldexp(1.0, n))) ticks.push_back(std::ldexp(1.0, n));
     if (static_cast<int>(ticks.size()) > most) continue;
-    return ticks.size() >= 2 ? ticks : linear_ticks(range, most);
+    // Fewer than three powers of two leave most of a narrow range bare.
+    return ticks.size() >= 3 || stride > 1 ? ticks : linear_ticks(range, most);
   }
 }
 

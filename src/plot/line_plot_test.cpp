@@ -269,7 +269,8 @@ TEST(LinePlot, few_lines_are_named_at_their_ends_and_many_in_the_legend) {
   EXPECT_EQ(labels[0].text, "estimate");
   EXPECT_LT(labels[0].number("y"), labels[1].number("y"));
   EXPECT_TRUE(with_class(elements, "legend").empty());
-  for (int k = 2; k < 9; ++k) plot.series.push_back({"line " + std::to_string(k), Style::estimate, plot.series[0].x, plot.series[0].y, {}, k});
+  const Series first = plot.series[0];
+  for (int k = 2; k < 9; ++k) plot.series.push_back({"line " + std::to_string(k), Style::estimate, first.x, first.y, {}, k});
   elements = read(*draw(plot));
   EXPECT_TRUE(with_class(elements, "label").empty());
   EXPECT_EQ(with_class(elements, "legend").size(), 9u);

@@ -141,7 +141,7 @@ int answer_lines() {
   std::string line;
   while (std::getline(std::cin, line)) {
     if (line.empty()) continue;
-    const std::string text = ask(line, Catalogue::built_in()) + "\n";
+    const std::string text = ask_text(line, Catalogue::built_in()) + "\n";
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   }

@@ -79,7 +79,7 @@ Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
   return fail("question", fmt::format("\"{}\" is not a question", name.substr(0, 60)), near.empty() ? "ask {\"question\": \"list\", \"inputs\": {\"kind\": \"questions\"}}" : near);
 }
 
-std::string ask(std::string_view text, const Catalogue& catalogue) {
+std::string ask_text(std::string_view text, const Catalogue& catalogue) {
   const auto error = [](const Error& e) { return Json{{"error", {{"where", e.where}, {"what", e.what}, {"remedy", e.remedy}}}}.dump(-1, ' ', false, Json::error_handler_t::replace); };
   if (text.size() > (64u << 20)) return error({"question", "is longer than 64 MiB", "ask a smaller one"});
   const Json question = Json::parse(text, nullptr, false);

@@ -53,6 +53,6 @@ std::span<const Question> questions();
 Expected<nlohmann::ordered_json> ask(const nlohmann::ordered_json& question, const Catalogue& catalogue);
 
 // The same on text: the answer as JSON, or {"error": {"where", "what", "remedy"}}.
-std::string ask(std::string_view question_json, const Catalogue& catalogue);
+std::string ask_text(std::string_view question_json, const Catalogue& catalogue);
 
 }  // namespace fareline

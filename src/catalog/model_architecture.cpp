@@ -135,7 +135,7 @@ void add_expert_mlp(LayerDraft& layer, std::int64_t hidden, const ExpertMlp& sha
       layer.weights.back().matrix.use = Use::elementwise;
       layer.weights.back().linear = false;
     }
-  if (shape.latent_norm) layer.weights.push_back(norm_weight("latent_norm", shape.latent));
+  if (shape.latent && shape.latent_norm) layer.weights.push_back(norm_weight("latent_norm", shape.latent));
   if (shape.latent) add_whole(layer, "latent_up", names.latent_up, Part::experts, shape.latent, hidden);
   if (shape.shared) {
     add_columns(layer, shape.gated ? "shared_gate_up" : "shared_up", names.shared_gate, Part::shared_experts, hidden,

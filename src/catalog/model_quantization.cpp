@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -276,6 +277,23 @@ void read_fp8(const ModelFields& config, Quantization& quantization) {
 }
 
 }  // namespace
+
+bool Quantization::by_layer() const {
+  // A pattern treats all layers alike where it has no digit and nothing that stands for a fixed number of characters.
+  const auto alike = [](const ModulePattern& pattern) {
+    const std::string& text = pattern.text;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      if ((c >= '0' && c <= '9') || (c == '?' && pattern.kind == ModulePattern::Kind::wildcard)) return false;
+      if (pattern.kind != ModulePattern::Kind::regular) continue;
+      const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+      if (c == '[' || (c == '.' && next != '*') || (c == '\\' && next != '.' && next != '_')) return false;
+      if (c == '\\') ++i;
+    }
+    return true;
+  };
+  return !of_layer.empty() || !std::all_of(anywhere.begin(), anywhere.end(), alike);
+}
 
 bool matches_wildcard(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;

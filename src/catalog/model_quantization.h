@@ -36,7 +36,8 @@ struct Quantization {
   std::vector<ModulePattern> anywhere;  // patterns that name no single layer
   std::map<std::int64_t, std::vector<ModulePattern>> of_layer;
   std::optional<Format> kv;
-  bool by_layer() const { return !of_layer.empty() || !anywhere.empty(); }
+  // Whether two layers of one shape may be stored in different ways.
+  bool by_layer() const;
 };
 
 // The dtype of a configuration; bf16, noted, where it states none.

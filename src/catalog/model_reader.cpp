@@ -186,18 +186,21 @@ class Assembly {
 bool within_bounds(const Architecture& model, ModelReading& reading) {
   double total = 2.0 * static_cast<double>(model.hidden) * static_cast<double>(model.vocabulary);
   std::vector<double> sizes;
-  const auto size = [](const std::vector<Weight>& weights) {
+  const auto size = [&](const std::vector<Weight>& weights) {
     double sum = 0;
-    for (const Weight& weight : weights)
-      sum += static_cast<double>(weight.matrix.inputs) * static_cast<double>(weight.matrix.outputs) *
-             static_cast<double>(weight.matrix.copies);
+    for (const Weight& weight : weights) {
+      const Matrix& matrix = weight.matrix;
+      if (matrix.inputs < 1 || matrix.outputs < 1 || matrix.copies < 1 || matrix.shards_most < 1)
+        reading.refuse(matrix.op, "has no width", "take all dimensions from one model's file");
+      sum += static_cast<double>(matrix.inputs) * static_cast<double>(matrix.outputs) * static_cast<double>(matrix.copies);
+    }
     return sum;
   };
   for (const LayerDraft& draft : model.drafts) sizes.push_back(size(draft.weights));
   for (const int draft : model.order) total += sizes[static_cast<std::size_t>(draft)];
   for (const LayerDraft& draft : model.mtp) total += size(draft.weights);
   total += size(model.other);
-  if (total <= most_parameters) return true;
+  if (total <= most_parameters) return !reading.error;
   reading.refuse("hidden_size", fmt::format("the file describes {:.1e} parameters", total),
                  "no model has more than 1e16: check the dimensions");
   return false;

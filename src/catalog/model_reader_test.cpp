@@ -247,6 +247,39 @@ TEST(Quantization, RefusesExpertsOfOneLayerInTwoFormats) {
   EXPECT_NE(refusal_of(small_llama().dump(), text).find("two formats"), std::string::npos);
 }
 
+TEST(Quantization, LooksAtEveryLayerOnlyWherePatternsTellLayersApart) {
+  const auto by_layer = [](ModulePattern::Kind kind, std::string text) {
+    Quantization quantization;
+    quantization.anywhere.push_back({kind, std::move(text), std::nullopt});
+    return quantization.by_layer();
+  };
+  EXPECT_FALSE(by_layer(ModulePattern::Kind::regular, R"(.*mlp\.(gate|up)_proj.*)"));
+  EXPECT_TRUE(by_layer(ModulePattern::Kind::regular, R"(.*layers\.1.*)"));
+  EXPECT_TRUE(by_layer(ModulePattern::Kind::regular, R"(layers\...\.mlp)"));
+  EXPECT_TRUE(by_layer(ModulePattern::Kind::regular, R"(layers\.\d\.mlp)"));
+  EXPECT_FALSE(by_layer(ModulePattern::Kind::wildcard, "layers.*.self_attn"));
+  EXPECT_TRUE(by_layer(ModulePattern::Kind::wildcard, "layers.0*"));
+  EXPECT_FALSE(by_layer(ModulePattern::Kind::plain, "lm_head"));
+}
+
+TEST(ModelReader, IgnoresANormOfALatentSpaceThatThereIsNot) {  // found by fuzzing
+  Json config = small_llama();
+  config.update({{"model_type", "kimi_linear"},
+                 {"q_lora_rank", 32},
+                 {"kv_lora_rank", 16},
+                 {"qk_nope_head_dim", 8},
+                 {"qk_rope_head_dim", 4},
+                 {"v_head_dim", 8},
+                 {"num_experts", 4},
+                 {"num_experts_per_token", 2},
+                 {"moe_intermediate_size", 32},
+                 {"latent_moe_use_norm", true},
+                 {"linear_attn_config",
+                  {{"kda_layers", {1, 2}}, {"full_attn_layers", {3}}, {"num_heads", 4}, {"head_dim", 8}, {"short_conv_kernel_size", 4}}}});
+  for (const Layer& layer : read(config).kinds)
+    for (const Matrix& matrix : layer.matrices) EXPECT_GT(matrix.parameters(), 0) << matrix.op;
+}
+
 TEST(Wildcards, SpanDotsAndEndAtADot) {
   EXPECT_TRUE(matches_wildcard("layers.*.self_attn", "layers.3.self_attn.q_proj"));
   EXPECT_TRUE(matches_wildcard("layers.0*", "layers.0.mlp.down_proj"));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a config.json, and, after a line of three dashes, as an hf_quant_config.json: a model whose counts are finite
-// and positive, or an error of one short line.
+// Any bytes as a config.json, or as a file of data/models with a config and an hf_quant_config: a model whose counts are
+// finite and positive, or an error of one short line.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <string_view>
+#include <nlohmann/json.hpp>
+#include <string>
 
 #include "catalog/model.h"
 
@@ -19,11 +20,11 @@ void require(bool condition) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::string_view config(reinterpret_cast<const char*>(data), size), quantization;
-  constexpr std::string_view seam = "\n---\n";
-  if (const std::size_t at = config.find(seam); at != std::string_view::npos) {
-    quantization = config.substr(at + seam.size());
-    config = config.substr(0, at);
+  std::string config(reinterpret_cast<const char*>(data), size), quantization;
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  if (const auto document = nlohmann::json::parse(config, nullptr, false); document.is_object() && document.contains("config")) {
+    config = document["config"].dump(-1, ' ', false, replace);
+    if (document.contains("hf_quant_config")) quantization = document["hf_quant_config"].dump(-1, ' ', false, replace);
   }
   const Expected<Model> model = read_model("fuzzed", config, quantization);
   if (!model) {

@@ -278,6 +278,9 @@ void build_minimax_m2(const ModelFields& file, Architecture& model) {
   experts.shared_width = file.whole_if("shared_intermediate_size", 0);
   experts.shared = experts.shared_width ? 1 : 0;
   require_active(file, "num_experts_per_tok", experts.active, experts.experts);
+  if (file.has("attn_type_list"))
+    for (const std::int64_t type : file.wholes("attn_type_list", layers, 1, true))
+      if (type != 1) file.refuse("attn_type_list", "holds linear attention", "MiniMax-M2 has full attention in every layer");
   const auto layer = [&] {
     LayerDraft draft;
     add_layer_norms(draft, model.hidden);

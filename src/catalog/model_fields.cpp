@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -39,6 +40,8 @@ void ModelFields::note_default(std::string_view name, std::string_view value) co
 
 const nlohmann::json* ModelFields::find(std::string_view name) const {
   if (!object_->is_object()) return nullptr;
+  if (std::vector<std::string_view>& asked = reading_->asked; reading_->listens && std::find(asked.begin(), asked.end(), name) == asked.end())
+    asked.push_back(name);
   const auto found = object_->find(name);
   return found == object_->end() || found->is_null() ? nullptr : &*found;
 }

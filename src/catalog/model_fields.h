@@ -25,6 +25,9 @@ struct ModelReading {
   std::vector<std::string> notes;
   std::string defaults;  // the configuration class that defaults come from: "LlamaConfig (huggingface/transformers)"
 
+  bool listens = true;  // whether `asked` grows: while a family's reader is at work, which names fields by literals
+  std::vector<std::string_view> asked;  // names of fields that were looked for, each once; literals
+
   void refuse(std::string where, std::string what, std::string remedy);
   void note(std::string sentence) { notes.push_back(std::move(sentence)); }
 };

@@ -182,6 +182,49 @@ class Assembly {
   std::vector<Tally> tallies_;
 };
 
+// Fields that give a model parts which a reader that never looks for them would leave out.
+constexpr std::string_view telling[] = {"num_experts",
+                                        "num_local_experts",
+                                        "n_routed_experts",
+                                        "moe_num_experts",
+                                        "kv_lora_rank",
+                                        "index_topk",
+                                        "ssm_state_size",
+                                        "mamba_d_state",
+                                        "linear_attn_config",
+                                        "linear_num_value_heads",
+                                        "sparse_attention_config",
+                                        "block_configs",
+                                        "layers_block_type",
+                                        "hybrid_override_pattern",
+                                        "attn_type_list",
+                                        "hybrid_layer_pattern",
+                                        "compress_ratios",
+                                        "hc_mult",
+                                        "moe_latent_size",
+                                        "routed_expert_hidden_size",
+                                        "attn_res_block_size",
+                                        "hidden_size_per_layer_input",
+                                        "num_kv_shared_layers",
+                                        "word_embed_proj_dim",
+                                        "cross_attention_layers"};
+
+// Refuses a field that changes the architecture and that the family's reader did not look for.
+void check_understood(const Json& config, std::string_view type, ModelReading& reading) {
+  const auto asked = [&](std::string_view name) { return std::ranges::find(reading.asked, name) != reading.asked.end(); };
+  constexpr std::string_view spellings[] = {"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"};
+  const bool experts = std::ranges::any_of(spellings, asked);
+  for (const std::string_view name : telling) {
+    if (experts && std::ranges::find(spellings, name) != std::end(spellings)) continue;  // one number under two names
+    const auto found = config.find(name);
+    if (found == config.end() || asked(name)) continue;
+    const bool idle = found->is_null() || *found == false || *found == 0 || *found == 1 || (found->is_structured() && found->empty());
+    if (!idle)
+      reading.refuse(std::string(name), fmt::format("changes the architecture, and the reader of \"{}\" has no place for it", type),
+                     "state the model_type that has it, or set it to null if the model does without");
+  }
+}
+
 // Refuses what would overflow or is beyond any model.
 bool within_bounds(const Architecture& model, ModelReading& reading) {
   double total = 2.0 * static_cast<double>(model.hidden) * static_cast<double>(model.vocabulary);
@@ -238,6 +281,8 @@ Expected<Model> read_model(std::string_view name, std::string_view config_json, 
   }
   Architecture architecture;
   if (!reading.error) (*family)->build(file, architecture);
+  reading.listens = false;
+  if (!reading.error) check_understood(inner_json, (*family)->model_type, reading);
   if (!reading.error && architecture.order.empty()) reading.refuse("num_hidden_layers", "no layers", "write how many there are");
   Format dtype = Format::bf16;
   Quantization quantization;

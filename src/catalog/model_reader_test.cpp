@@ -129,6 +129,12 @@ TEST(ModelReader, RefusesMoreActiveExpertsThanThereAre) {
   EXPECT_NE(refusal(config).find("5 of 4 experts"), std::string::npos);
 }
 
+TEST(ModelReader, RefusesAPartThatTheModelTypeHasNoPlaceFor) {
+  EXPECT_NE(refusal(with(small_llama(), "num_experts", 64)).find("num_experts: changes the architecture"), std::string::npos);
+  EXPECT_EQ(refusal(with(small_llama(), "num_experts", nullptr)), "");
+  EXPECT_EQ(refusal(with(small_llama(), "some_training_flag", 64)), "");
+}
+
 TEST(ModelReader, SurvivesDeepNesting) {
   std::string deep = R"({"model_type": "llama", "hidden_size": )";
   for (int i = 0; i < 100000; ++i) deep += '[';

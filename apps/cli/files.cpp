@@ -16,7 +16,8 @@ Expected<std::string> read_file(const std::string& path, std::size_t most) {
   if (code || !std::filesystem::exists(status)) return fail(path, "there is no such file", "give the path of an existing file");
   if (std::filesystem::is_directory(status)) return fail(path, "is a folder", "give the path of a file");
   const auto size = std::filesystem::is_regular_file(status) ? std::filesystem::file_size(path, code) : 0;
-  if (!code && size > most) return fail(path, fmt::format("has {} MB", size / 1000000), fmt::format("give a file of at most {} MB", most / 1000000));
+  if (!code && size > most)
+    return fail(path, fmt::format("has {} MB", size / 1000000), fmt::format("give a file of at most {} MB", most / 1000000));
   std::ifstream in(path, std::ios::binary);
   if (!in) return fail(path, "cannot be read", "check its permissions");
   std::string text;

@@ -55,7 +55,8 @@ Expected<Json> model_argument(const std::string& text) {
     const auto quant = cli::read_file(quantization.string(), config_bytes);
     if (!quant) return std::unexpected(quant.error());
     Json parsed_quant = Json::parse(*quant, nullptr, false);
-    if (parsed_quant.is_discarded()) return fail(quantization.string(), "is not JSON, or is cut short", "give it as published, or remove it");
+    if (parsed_quant.is_discarded())
+      return fail(quantization.string(), "is not JSON, or is cut short", "give it as published, or remove it");
     model["hf_quant_config"] = std::move(parsed_quant);
   }
   return model;
@@ -66,7 +67,9 @@ Expected<Catalogue> overlaid(const std::string& folder) {
   std::vector<std::pair<std::string, std::string>> files;
   for (const EmbeddedFile& file : embedded_files()) files.emplace_back(file.path, file.text);
   std::error_code code;
-  if (!fs::is_directory(folder, code)) return fail("--data " + folder, "is not a folder", "give a folder laid out as data/: chips/, systems/, models/, prices/, calibrations/");
+  if (!fs::is_directory(folder, code))
+    return fail("--data " + folder, "is not a folder",
+                "give a folder laid out as data/: chips/, systems/, models/, prices/, calibrations/");
   std::vector<fs::path> paths;
   for (const auto& entry : fs::recursive_directory_iterator(folder, code))
     if (entry.is_regular_file() && entry.path().extension() == ".json") paths.push_back(entry.path());
@@ -131,7 +134,8 @@ int answer(const std::string& question, const Arguments& arguments) {
     if (const auto written = cli::write_file(arguments.csv, *text); !written) return complain(written.error());
   }
   if (arguments.plot == "-" || arguments.csv == "-") return 0;
-  const std::string text = arguments.json ? answered->dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : cli::rendered(*answered, arguments.explain);
+  const std::string text =
+      arguments.json ? answered->dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : cli::rendered(*answered, arguments.explain);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return 0;
 }
@@ -155,7 +159,10 @@ void add_inputs(CLI::App& command, const Question& question, Arguments& argument
     if (!input.value.empty()) help += fmt::format(" [{}: {}]", input.value, input.reason);
     else if (!input.reason.empty()) help += fmt::format(" [{}]", input.reason);
     const std::string name = positional ? std::string(input.name) : "--" + std::string(input.name);
-    command.add_option_function<std::string>(name, [&arguments, key = std::string(input.name)](const std::string& value) { arguments.values[key] = value; }, help)->type_name("");
+    command
+        .add_option_function<std::string>(
+            name, [&arguments, key = std::string(input.name)](const std::string& value) { arguments.values[key] = value; }, help)
+        ->type_name("");
   }
 }
 
@@ -173,9 +180,17 @@ int main(int argc, char** argv) {
     command.footer(fmt::format("Example: fareline {} {}", question.name, question.example));
     const bool catalogue = question.name == "list" || question.name == "show";
     if (question.name == "sweep") {
-      command.add_option_function<std::string>("of", [&arguments](const std::string& value) { arguments.values["of"] = value; }, "the question asked at each point: cost, step or memory")->type_name("");
+      command
+          .add_option_function<std::string>(
+              "of", [&arguments](const std::string& value) { arguments.values["of"] = value; },
+              "the question asked at each point: cost, step or memory")
+          ->type_name("");
       command.add_option("--vary", arguments.vary, "input=first..last[:points[:linear]] or input=a,b,c; once or twice")->type_name("");
-      command.add_option_function<std::string>("--show", [&arguments](const std::string& value) { arguments.values["show"] = value; }, "paths of the answer, comma separated: price.output,latency.tpot")->type_name("");
+      command
+          .add_option_function<std::string>(
+              "--show", [&arguments](const std::string& value) { arguments.values["show"] = value; },
+              "paths of the answer, comma separated: price.output,latency.tpot")
+          ->type_name("");
       command.add_option("--plot", arguments.plot, "write the picture as SVG here (- for standard output)")->type_name("FILE");
       command.add_option("--csv", arguments.csv, "write the columns as CSV here (- for standard output)")->type_name("FILE");
       std::vector<Input> all;
@@ -191,7 +206,8 @@ int main(int argc, char** argv) {
       if (!catalogue) command.add_flag("--explain", arguments.explain, "show where every number comes from");
     }
     command.add_flag("--json", arguments.json, "answer as JSON");
-    command.add_option("--data", arguments.data, "a folder laid out as data/ whose files are added to the catalogue or replace its own")->type_name("DIR");
+    command.add_option("--data", arguments.data, "a folder laid out as data/ whose files are added to the catalogue or replace its own")
+        ->type_name("DIR");
     command.callback([&question, &arguments] { throw CLI::RuntimeError(answer(std::string(question.name), arguments)); });
   }
   CLI::App& lines = *app.add_subcommand("ask", "answer questions from standard input, one JSON object a line");

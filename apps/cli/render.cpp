@@ -28,7 +28,9 @@ std::string number(double value, const std::string& unit, int digits = 4) {
 std::string value_of(const Json& q, int digits = 4) {
   if (q.is_object() && q.contains("value")) {
     const Json& v = q["value"];
-    return v.is_number() ? number(v.get<double>(), q.value("unit", std::string("1")), digits) : v.is_string() ? v.get<std::string>() : v.dump();
+    return v.is_number()   ? number(v.get<double>(), q.value("unit", std::string("1")), digits)
+           : v.is_string() ? v.get<std::string>()
+                           : v.dump();
   }
   if (q.is_number()) return number_text(q.get<double>(), digits);
   return q.is_string() ? q.get<std::string>() : q.dump();
@@ -49,7 +51,8 @@ struct Grid {
     for (const auto& [name, right] : columns) table.columns.push_back({.name = name, .right = right});
   }
   void add(std::vector<std::string> cells) {
-    for (std::size_t i = 0; i < table.columns.size(); ++i) table.columns[i].texts.push_back(i < cells.size() ? std::move(cells[i]) : std::string());
+    for (std::size_t i = 0; i < table.columns.size(); ++i)
+      table.columns[i].texts.push_back(i < cells.size() ? std::move(cells[i]) : std::string());
   }
   std::string text() const {
     const auto written = plot::text_table(table);
@@ -63,7 +66,11 @@ std::string band(const Json& q) {
 
 void quantities(Grid& grid, const Json& group, const std::string& prefix = {}) {
   for (const auto& [name, q] : group.items())
-    grid.add({prefix + spaced(name), value_of(q), q.contains("floor") ? member(q, "floor") : q.contains("ceiling") ? member(q, "ceiling") : "", band(q)});
+    grid.add({prefix + spaced(name), value_of(q),
+              q.contains("floor")     ? member(q, "floor")
+              : q.contains("ceiling") ? member(q, "ceiling")
+                                      : "",
+              band(q)});
 }
 
 std::string shares(const Json& bound) {
@@ -77,9 +84,11 @@ std::string shares(const Json& bound) {
 }
 
 std::string operators(const Json& rows, const std::string& title) {
-  Grid grid{{title.c_str(), false}, {"layers", true}, {"time", true}, {"FLOP", true}, {"weights", true}, {"KV", true}, {"in", false}, {"bound", false}};
+  Grid grid{{title.c_str(), false}, {"layers", true}, {"time", true}, {"FLOP", true},
+            {"weights", true},      {"KV", true},     {"in", false},  {"bound", false}};
   for (const Json& r : rows)
-    grid.add({r["name"], number_text(r["layers"].get<double>()), value_of(r["time"], 3), value_of(r["flop"], 3), value_of(r["weights"], 3), value_of(r["kv"], 3), r["multiplies_in"], r["bound"]});
+    grid.add({r["name"], number_text(r["layers"].get<double>()), value_of(r["time"], 3), value_of(r["flop"], 3), value_of(r["weights"], 3),
+              value_of(r["kv"], 3), r["multiplies_in"], r["bound"]});
   return grid.text();
 }
 
@@ -89,13 +98,16 @@ void formulas(std::string& out, const Json& rows) {
     const std::string kind = r["kind"];
     if (std::find(seen.begin(), seen.end(), kind) != seen.end()) continue;
     seen.push_back(kind);
-    out += fmt::format("  {}: {}\n    Source: {}\n    Assumes: {}\n", kind, r["formula"].get<std::string>(), r["source"].get<std::string>(), r["assumes"].get<std::string>());
+    out += fmt::format("  {}: {}\n    Source: {}\n    Assumes: {}\n", kind, r["formula"].get<std::string>(), r["source"].get<std::string>(),
+                       r["assumes"].get<std::string>());
   }
 }
 
 void node(std::string& out, const Json& n, int depth) {
-  out += fmt::format("{}{} = {}\n", std::string(static_cast<std::size_t>(2 * depth), ' '), n["name"].get<std::string>(), value_of(n["value"]));
-  if (n.contains("formula")) out += fmt::format("{}= {}\n", std::string(static_cast<std::size_t>(2 * depth + 4), ' '), n["formula"].get<std::string>());
+  out +=
+      fmt::format("{}{} = {}\n", std::string(static_cast<std::size_t>(2 * depth), ' '), n["name"].get<std::string>(), value_of(n["value"]));
+  if (n.contains("formula"))
+    out += fmt::format("{}= {}\n", std::string(static_cast<std::size_t>(2 * depth + 4), ' '), n["formula"].get<std::string>());
   if (n.contains("inputs"))
     for (const Json& i : n["inputs"]) node(out, i, depth + 1);
 }
@@ -103,7 +115,9 @@ void node(std::string& out, const Json& n, int depth) {
 std::string chosen(const Json& inputs) {
   Grid grid{{"input", false}, {"value", true}, {"chosen by", false}, {"because", false}};
   for (const auto& [name, v] : inputs.items())
-    grid.add({spaced(name), v["value"].is_number() ? number(v["value"].get<double>(), v.value("unit", std::string("1"))) : v["value"].get<std::string>(), v["chosen_by"], v.value("source", std::string())});
+    grid.add({spaced(name),
+              v["value"].is_number() ? number(v["value"].get<double>(), v.value("unit", std::string("1"))) : v["value"].get<std::string>(),
+              v["chosen_by"], v.value("source", std::string())});
   return grid.text();
 }
 
@@ -111,7 +125,8 @@ std::string plan_line(const Json& plan) {
   std::string text;
   for (const char* name : {"tp", "ep", "dp", "pp", "cp"})
     if (plan[name].get<int>() > 1) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, plan[name].get<int>());
-  return fmt::format("{}{}", text.empty() ? "one chip" : text, plan.contains("chips") ? fmt::format(" ({} chips)", number_text(plan["chips"].get<double>())) : "");
+  return fmt::format("{}{}", text.empty() ? "one chip" : text,
+                     plan.contains("chips") ? fmt::format(" ({} chips)", number_text(plan["chips"].get<double>())) : "");
 }
 
 std::string heading(const Json& answered) {
@@ -121,22 +136,25 @@ std::string heading(const Json& answered) {
 }
 
 std::string infeasible(const Json& answer) {
-  std::string text = "Does not fit: " + answer["reason"].get<std::string>() + ".\n  needed     " + value_of(answer["needed"]) + "\n  available  " + value_of(answer["available"]) + "\n";
+  std::string text = "Does not fit: " + answer["reason"].get<std::string>() + ".\n  needed     " + value_of(answer["needed"]) +
+                     "\n  available  " + value_of(answer["available"]) + "\n";
   if (answer.contains("would_fit")) text += "  would fit  " + answer["would_fit"].get<std::string>() + "\n";
   return text + "  remedy     " + answer["remedy"].get<std::string>() + "\n";
 }
 
 std::string cost(const Json& answered) {
   const Json& a = answered["answer"];
-  std::string out = fmt::format("{}, {}: {} users, {} decoding, {} an hour\n\n", heading(answered), plan_line(a["plan"]), value_of(a["batch"]["concurrency"]), value_of(a["batch"]["decoding"]),
+  std::string out = fmt::format("{}, {}: {} users, {} decoding, {} an hour\n\n", heading(answered), plan_line(a["plan"]),
+                                value_of(a["batch"]["concurrency"]), value_of(a["batch"]["decoding"]),
                                 number(a["bill"]["system_rate"]["value"].get<double>() * 3600, "USD"));
   Grid grid{{"", false}, {"estimate", true}, {"bound of physics", true}, {"80% band", false}};
   quantities(grid, a["price"], "price of ");
   quantities(grid, a["latency"]);
   quantities(grid, a["throughput"]);
   out += grid.text();
-  out += fmt::format("\ndecode   {}\nprefill  {}\nmemory   {:.0f}% of what a replica can hold; at most {} sequences\n", shares(a["bound"]["decode"]), shares(a["bound"]["prefill"]),
-                     100 * a["bound"]["capacity"]["share"].get<double>(), value_of(a["batch"]["largest"]));
+  out += fmt::format("\ndecode   {}\nprefill  {}\nmemory   {:.0f}% of what a replica can hold; at most {} sequences\n",
+                     shares(a["bound"]["decode"]), shares(a["bound"]["prefill"]), 100 * a["bound"]["capacity"]["share"].get<double>(),
+                     value_of(a["batch"]["largest"]));
   out += fmt::format("\n{} {}\n", a["why"].get<std::string>(), a["change"].get<std::string>());
   return out;
 }
@@ -148,7 +166,8 @@ std::string step(const Json& answered) {
   grid.add({"time", value_of(a["time"]), member(a["time"], "floor"), band(a["time"])});
   if (a.contains("stage_time")) grid.add({"a stage", value_of(a["stage_time"]), member(a["stage_time"], "floor"), band(a["stage_time"])});
   out += grid.text();
-  out += fmt::format("\nbound    {}\nMFU {:.1f}%, MBU {:.1f}%\n", shares(a["bound"]), 100 * a["utilisation"]["mfu"].get<double>(), 100 * a["utilisation"]["mbu"].get<double>());
+  out += fmt::format("\nbound    {}\nMFU {:.1f}%, MBU {:.1f}%\n", shares(a["bound"]), 100 * a["utilisation"]["mfu"].get<double>(),
+                     100 * a["utilisation"]["mbu"].get<double>());
   out += fmt::format("\n{}\n", a["why"].get<std::string>());
   return out;
 }
@@ -177,7 +196,8 @@ std::string sweep(const Json& answered) {
   for (std::size_t i = 0; i < varied.size(); ++i) {
     plot::Column column{.name = spaced(varied[i]["name"]), .right = true};
     for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t c = 0; c < columns; ++c) column.texts.push_back(number(varied[i]["values"][i == 0 ? c : r].get<double>(), varied[i]["unit"]));
+      for (std::size_t c = 0; c < columns; ++c)
+        column.texts.push_back(number(varied[i]["values"][i == 0 ? c : r].get<double>(), varied[i]["unit"]));
     table.columns.push_back(std::move(column));
   }
   for (const Json& col : a["columns"]) {
@@ -186,7 +206,8 @@ std::string sweep(const Json& answered) {
     table.columns.push_back(std::move(column));
   }
   plot::Column bound{.name = "bound"};
-  for (std::size_t i = 0; i < a["bound"].size(); ++i) bound.texts.push_back(a["infeasible"][i].is_string() ? a["infeasible"][i].get<std::string>() : a["bound"][i].get<std::string>());
+  for (std::size_t i = 0; i < a["bound"].size(); ++i)
+    bound.texts.push_back(a["infeasible"][i].is_string() ? a["infeasible"][i].get<std::string>() : a["bound"][i].get<std::string>());
   table.columns.push_back(std::move(bound));
   const auto text = plot::text_table(table);
   return text ? *text : text.error().line() + "\n";
@@ -208,11 +229,13 @@ std::string list(const Json& answered) {
 void shown(Grid& grid, const Json& thing, const std::string& prefix) {
   for (const auto& [name, v] : thing.items()) {
     const std::string path = prefix.empty() ? spaced(name) : prefix + " " + spaced(name);
-    if (v.is_object() && v.contains("value")) grid.add({path, value_of(v), v.value("source", std::string()), v.value("disputed", std::string())});
+    if (v.is_object() && v.contains("value"))
+      grid.add({path, value_of(v), v.value("source", std::string()), v.value("disputed", std::string())});
     else if (v.is_object()) shown(grid, v, path);
     else if (v.is_array()) {
       for (std::size_t i = 0; i < v.size(); ++i) {
-        if (v[i].is_object()) shown(grid, v[i], path + " " + (v[i].contains("name") ? v[i]["name"].get<std::string>() : fmt::format("{}", i + 1)));
+        if (v[i].is_object())
+          shown(grid, v[i], path + " " + (v[i].contains("name") ? v[i]["name"].get<std::string>() : fmt::format("{}", i + 1)));
         else grid.add({path, value_of(v[i])});
       }
     } else grid.add({path, value_of(v, 12)});
@@ -244,7 +267,8 @@ std::string rendered(const Json& answered, bool explain) {
   }
   if (explain && ex.contains("passes")) {
     for (const char* pass : {"decode", "prefill"})
-      if (ex["passes"][pass].contains("operators") && !ex["passes"][pass]["operators"].empty()) out += "\n" + operators(ex["passes"][pass]["operators"], pass);
+      if (ex["passes"][pass].contains("operators") && !ex["passes"][pass]["operators"].empty())
+        out += "\n" + operators(ex["passes"][pass]["operators"], pass);
     if (ex["passes"]["prefill"].contains("operators")) {
       out += "\n";
       formulas(out, ex["passes"]["prefill"]["operators"]);
@@ -254,7 +278,9 @@ std::string rendered(const Json& answered, bool explain) {
     out += "\n" + operators(ex["operators"], "operator") + "\n";
     formulas(out, ex["operators"]);
   }
-  if (explain && ex.contains("calibration")) out += fmt::format("\ncalibration {}: {}\n", ex["calibration"]["name"].get<std::string>(), ex["calibration"]["evidence"].get<std::string>());
+  if (explain && ex.contains("calibration"))
+    out += fmt::format("\ncalibration {}: {}\n", ex["calibration"]["name"].get<std::string>(),
+                       ex["calibration"]["evidence"].get<std::string>());
   if (explain && ex.contains("model"))
     for (const Json& note : ex["model"]) out += fmt::format("model: {}\n", note.get<std::string>());
   if (explain && question != "list" && question != "show") out += "\n" + chosen(answered["inputs"]);

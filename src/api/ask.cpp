@@ -11,45 +11,118 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::array<Input, 1> explain_inputs{{
-    {.name = "explain", .kind = InputKind::choice, .value = "brief", .reason = "operator by operator only where asked", .summary = "brief, or full: every operator of each pass", .choices = "brief,full"},
+    {.name = "explain",
+     .kind = InputKind::choice,
+     .value = "brief",
+     .reason = "operator by operator only where asked",
+     .summary = "brief, or full: every operator of each pass",
+     .choices = "brief,full"},
 }};
 constexpr auto cost_inputs = joined(setting_inputs, workload_inputs, plan_inputs, money_inputs, explain_inputs);
 
 constexpr std::array<Input, 6> step_only{{
-    {.name = "pass", .kind = InputKind::choice, .value = "decode", .reason = "most passes of a serving system are decode steps", .summary = "decode, prefill, or mixed: both at once", .choices = "decode,prefill,mixed"},
-    {.name = "batch", .kind = InputKind::count, .value = "1", .reason = "the latency of a lone user", .summary = "sequences that decode", .least = 1, .most = 1e7},
-    {.name = "context", .kind = InputKind::count, .value = "4096", .reason = "a medium conversation", .summary = "tokens each decoding sequence has behind it", .least = 0, .most = 1e9},
-    {.name = "tokens", .kind = InputKind::count, .reason = "needed by prefill and mixed passes", .summary = "new tokens of each prompt, or of a chunk of it", .least = 1, .most = 1e9},
-    {.name = "prefix", .kind = InputKind::count, .value = "0", .reason = "nothing cached", .summary = "tokens of each prompt that are already there", .least = 0, .most = 1e9},
-    {.name = "prompts", .kind = InputKind::count, .value = "1", .reason = "one prompt", .summary = "prompts prefilled in the pass", .least = 1, .most = 1e6},
+    {.name = "pass",
+     .kind = InputKind::choice,
+     .value = "decode",
+     .reason = "most passes of a serving system are decode steps",
+     .summary = "decode, prefill, or mixed: both at once",
+     .choices = "decode,prefill,mixed"},
+    {.name = "batch",
+     .kind = InputKind::count,
+     .value = "1",
+     .reason = "the latency of a lone user",
+     .summary = "sequences that decode",
+     .least = 1,
+     .most = 1e7},
+    {.name = "context",
+     .kind = InputKind::count,
+     .value = "4096",
+     .reason = "a medium conversation",
+     .summary = "tokens each decoding sequence has behind it",
+     .least = 0,
+     .most = 1e9},
+    {.name = "tokens",
+     .kind = InputKind::count,
+     .reason = "needed by prefill and mixed passes",
+     .summary = "new tokens of each prompt, or of a chunk of it",
+     .least = 1,
+     .most = 1e9},
+    {.name = "prefix",
+     .kind = InputKind::count,
+     .value = "0",
+     .reason = "nothing cached",
+     .summary = "tokens of each prompt that are already there",
+     .least = 0,
+     .most = 1e9},
+    {.name = "prompts",
+     .kind = InputKind::count,
+     .value = "1",
+     .reason = "one prompt",
+     .summary = "prompts prefilled in the pass",
+     .least = 1,
+     .most = 1e6},
 }};
 constexpr auto step_inputs = joined(setting_inputs, step_only, plan_inputs);
 
 constexpr std::array<Input, 1> memory_only{{
-    {.name = "context", .kind = InputKind::count, .reason = "the longest the model states", .summary = "tokens of a sequence", .least = 1, .most = 1e9},
+    {.name = "context",
+     .kind = InputKind::count,
+     .reason = "the longest the model states",
+     .summary = "tokens of a sequence",
+     .least = 1,
+     .most = 1e9},
 }};
 constexpr auto memory_inputs = joined(setting_inputs, memory_only, plan_inputs);
 
 constexpr std::array<Input, 4> sweep_inputs{{
-    {.name = "of", .kind = InputKind::choice, .value = "cost", .reason = "what is varied most", .summary = "the question asked at each point", .choices = "cost,step,memory"},
-    {.name = "inputs", .kind = InputKind::model, .reason = "the inputs of the question at each point", .summary = "an object of the question's inputs"},
-    {.name = "vary", .kind = InputKind::text, .reason = "has no default", .summary = "input=range, one or two of them with a blank between: batch=1..4096, hbm_bandwidth=2TB/s..8TB/s:17, tp=1,2,4"},
-    {.name = "show", .kind = InputKind::text, .reason = "price and pace of cost; time of step; the largest batch of memory", .summary = "paths of the answer to collect, comma separated: price.output,latency.tpot"},
+    {.name = "of",
+     .kind = InputKind::choice,
+     .value = "cost",
+     .reason = "what is varied most",
+     .summary = "the question asked at each point",
+     .choices = "cost,step,memory"},
+    {.name = "inputs",
+     .kind = InputKind::model,
+     .reason = "the inputs of the question at each point",
+     .summary = "an object of the question's inputs"},
+    {.name = "vary",
+     .kind = InputKind::text,
+     .reason = "has no default",
+     .summary = "input=range, one or two of them with a blank between: batch=1..4096, hbm_bandwidth=2TB/s..8TB/s:17, tp=1,2,4"},
+    {.name = "show",
+     .kind = InputKind::text,
+     .reason = "price and pace of cost; time of step; the largest batch of memory",
+     .summary = "paths of the answer to collect, comma separated: price.output,latency.tpot"},
 }};
 
 constexpr std::array<Input, 1> list_inputs{{
-    {.name = "kind", .kind = InputKind::choice, .value = "models", .reason = "the longest list", .summary = "what to list", .choices = "models,chips,systems,prices,calibrations,questions"},
+    {.name = "kind",
+     .kind = InputKind::choice,
+     .value = "models",
+     .reason = "the longest list",
+     .summary = "what to list",
+     .choices = "models,chips,systems,prices,calibrations,questions"},
 }};
 constexpr std::array<Input, 2> show_inputs{{
-    {.name = "kind", .kind = InputKind::choice, .value = "chip", .reason = "what is looked up most", .summary = "what kind of thing", .choices = "model,chip,system,calibration"},
+    {.name = "kind",
+     .kind = InputKind::choice,
+     .value = "chip",
+     .reason = "what is looked up most",
+     .summary = "what kind of thing",
+     .choices = "model,chip,system,calibration"},
     {.name = "name", .kind = InputKind::text, .reason = "has no default", .summary = "its name"},
 }};
 
 constexpr std::array<Question, 6> question_table{{
-    {"cost", "what a token costs on a system under a workload, how fast it comes, and why", "--model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512", cost_inputs, answer_cost},
-    {"step", "how long one pass takes, operator by operator", "--model meta-llama/Llama-3.1-70B --system hgx-h200 --tp 4 --pass decode --batch 128 --context 8192", step_inputs, answer_step},
-    {"memory", "what a plan keeps in a chip's memory, and how many sequences fit", "--model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --context 8192", memory_inputs, answer_memory},
-    {"sweep", "one question over one or two varied inputs, as columns", "cost --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 8 --prompt 2048 --output 512 --vary batch=1..256", sweep_inputs, answer_sweep},
+    {"cost", "what a token costs on a system under a workload, how fast it comes, and why",
+     "--model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512", cost_inputs, answer_cost},
+    {"step", "how long one pass takes, operator by operator",
+     "--model meta-llama/Llama-3.1-70B --system hgx-h200 --tp 4 --pass decode --batch 128 --context 8192", step_inputs, answer_step},
+    {"memory", "what a plan keeps in a chip's memory, and how many sequences fit",
+     "--model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --context 8192", memory_inputs, answer_memory},
+    {"sweep", "one question over one or two varied inputs, as columns",
+     "cost --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 8 --prompt 2048 --output 512 --vary batch=1..256", sweep_inputs,
+     answer_sweep},
     {"list", "what the catalogue holds", "systems", list_inputs, answer_list},
     {"show", "one thing of the catalogue, each value with its source", "chip h100-sxm", show_inputs, answer_show},
 }};
@@ -61,8 +134,10 @@ std::span<const Question> questions() { return question_table; }
 Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
   if (!question.is_object()) return fail("question", "is not an object", "write {\"question\": \"cost\", \"inputs\": {...}}");
   for (const auto& [key, value] : question.items())
-    if (key != "question" && key != "inputs") return fail(key.substr(0, 60), "is no part of a question", "write {\"question\": \"cost\", \"inputs\": {...}}");
-  if (!question.contains("question") || !question["question"].is_string()) return fail("question", "is missing", "write {\"question\": \"cost\", \"inputs\": {...}}");
+    if (key != "question" && key != "inputs")
+      return fail(key.substr(0, 60), "is no part of a question", "write {\"question\": \"cost\", \"inputs\": {...}}");
+  if (!question.contains("question") || !question["question"].is_string())
+    return fail("question", "is missing", "write {\"question\": \"cost\", \"inputs\": {...}}");
   const std::string name = question["question"].get<std::string>();
   for (const Question& row : questions()) {
     if (row.name != name) continue;
@@ -70,17 +145,24 @@ Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
     if (!inputs) return std::unexpected(inputs.error());
     auto answered = row.answer(*inputs, catalogue);
     if (!answered) return std::unexpected(answered.error());
-    return Json{{"question", name}, {"inputs", inputs->to_json()}, {"answer", std::move((*answered)["answer"])}, {"explain", std::move((*answered)["explain"])},
+    return Json{{"question", name},
+                {"inputs", inputs->to_json()},
+                {"answer", std::move((*answered)["answer"])},
+                {"explain", std::move((*answered)["explain"])},
                 {"warnings", std::move((*answered)["warnings"])}};
   }
   std::vector<std::string> known;
   for (const Question& row : questions()) known.emplace_back(row.name);
   const std::string near = nearest_names(name, known);
-  return fail("question", fmt::format("\"{}\" is not a question", name.substr(0, 60)), near.empty() ? "ask {\"question\": \"list\", \"inputs\": {\"kind\": \"questions\"}}" : near);
+  return fail("question", fmt::format("\"{}\" is not a question", name.substr(0, 60)),
+              near.empty() ? "ask {\"question\": \"list\", \"inputs\": {\"kind\": \"questions\"}}" : near);
 }
 
 std::string ask_text(std::string_view text, const Catalogue& catalogue) {
-  const auto error = [](const Error& e) { return Json{{"error", {{"where", e.where}, {"what", e.what}, {"remedy", e.remedy}}}}.dump(-1, ' ', false, Json::error_handler_t::replace); };
+  const auto error = [](const Error& e) {
+    return Json{{"error", {{"where", e.where}, {"what", e.what}, {"remedy", e.remedy}}}}.dump(-1, ' ', false,
+                                                                                              Json::error_handler_t::replace);
+  };
   if (text.size() > (64u << 20)) return error({"question", "is longer than 64 MiB", "ask a smaller one"});
   const Json question = Json::parse(text, nullptr, false);
   if (question.is_discarded()) return error({"question", "is not JSON", "write {\"question\": \"cost\", \"inputs\": {...}}"});

@@ -58,16 +58,30 @@ Json system_json(const System& s) {
 
 Json model_json(const Model& m) {
   const ParameterCount count = count_parameters(m);
-  Json j{{"name", m.name}, {"architecture", m.architecture}, {"source", m.source}, {"layers", m.layers()}, {"hidden", m.hidden}, {"vocabulary", m.vocabulary},
-         {"max_context", plain(static_cast<double>(m.max_context), "tok")}, {"parameters", {{"total", count.total}, {"active", count.active}}},
+  Json j{{"name", m.name},
+         {"architecture", m.architecture},
+         {"source", m.source},
+         {"layers", m.layers()},
+         {"hidden", m.hidden},
+         {"vocabulary", m.vocabulary},
+         {"max_context", plain(static_cast<double>(m.max_context), "tok")},
+         {"parameters", {{"total", count.total}, {"active", count.active}}},
          {"kv_per_token", plain(kv_bytes_per_token(m, element_bytes(m.precision.kv)))},
-         {"precision", {{"weights", std::string(name(m.precision.weights))}, {"kv", std::string(name(m.precision.kv))}, {"activations", std::string(name(m.precision.activations))}}}};
-  if (m.published.total > 0) j["published"] = {{"total", m.published.total}, {"active", m.published.active}, {"nominal", m.published.nominal}, {"source", m.published.source}};
+         {"precision",
+          {{"weights", std::string(name(m.precision.weights))},
+           {"kv", std::string(name(m.precision.kv))},
+           {"activations", std::string(name(m.precision.activations))}}}};
+  if (m.published.total > 0)
+    j["published"] = {
+        {"total", m.published.total}, {"active", m.published.active}, {"nominal", m.published.nominal}, {"source", m.published.source}};
   Json kinds = Json::array();
   for (std::size_t k = 0; k < m.kinds.size(); ++k) {
     const Layer& l = m.kinds[k];
     const auto layers = std::count(m.order.begin(), m.order.end(), static_cast<int>(k));
-    Json kind{{"layers", layers}, {"attention", std::string(name(l.attention.kind))}, {"heads", l.attention.heads}, {"kv_heads", l.attention.kv_heads}};
+    Json kind{{"layers", layers},
+              {"attention", std::string(name(l.attention.kind))},
+              {"heads", l.attention.heads},
+              {"kv_heads", l.attention.kv_heads}};
     if (l.attention.window > 0) kind["window"] = l.attention.window;
     if (l.attention.topk > 0) kind["selected_tokens"] = l.attention.topk;
     kind["experts"] = l.feed_forward.experts;
@@ -86,12 +100,22 @@ Json model_json(const Model& m) {
 
 Json calibration_json(const Calibration& c) {
   Json j{{"name", c.name}, {"title", c.title}, {"chip", c.chip}, {"stack", c.stack}, {"evidence", c.evidence}, {"source", c.source}};
-  j["engine"] = {{"step", plain(c.engine.step)}, {"sequence", plain(c.engine.sequence)}, {"prompt", plain(c.engine.prompt)}, {"collective_overlap", c.engine.collective_overlap}};
+  j["engine"] = {{"step", plain(c.engine.step)},
+                 {"sequence", plain(c.engine.sequence)},
+                 {"prompt", plain(c.engine.prompt)},
+                 {"collective_overlap", c.engine.collective_overlap}};
   for (const KernelRow& k : kernels) {
     for (const Format format : {Format::bf16, Format::fp8, Format::nvfp4}) {
       const Efficiency& e = c.at(k.kernel, format);
-      j["kernels"].push_back({{"kernel", std::string(k.name)}, {"format", std::string(name(format))}, {"peak_share", e.peak_share}, {"bandwidth_share", e.bandwidth_share},
-                              {"latency", plain(e.latency)}, {"serial_share", e.serial_share}, {"item_time", plain(e.item_time)}, {"depth_time", plain(e.depth_time)}, {"fitted", e.fitted}});
+      j["kernels"].push_back({{"kernel", std::string(k.name)},
+                              {"format", std::string(name(format))},
+                              {"peak_share", e.peak_share},
+                              {"bandwidth_share", e.bandwidth_share},
+                              {"latency", plain(e.latency)},
+                              {"serial_share", e.serial_share},
+                              {"item_time", plain(e.item_time)},
+                              {"depth_time", plain(e.depth_time)},
+                              {"fitted", e.fitted}});
     }
   }
   return j;
@@ -107,25 +131,38 @@ Expected<Json> answer_list(Inputs& inputs, const Catalogue& catalogue) {
   if (kind == "chips") {
     for (const std::string& n : catalogue.chip_names()) {
       const Chip c = *catalogue.chip(n);
-      rows.push_back({{"name", c.name}, {"title", c.title}, {"status", c.status}, {"hbm_capacity", plain(c.hbm_capacity.value)}, {"hbm_bandwidth", plain(c.hbm_bandwidth.value)}});
+      rows.push_back({{"name", c.name},
+                      {"title", c.title},
+                      {"status", c.status},
+                      {"hbm_capacity", plain(c.hbm_capacity.value)},
+                      {"hbm_bandwidth", plain(c.hbm_bandwidth.value)}});
     }
   } else if (kind == "systems") {
     for (const std::string& n : catalogue.system_names()) {
       const System s = *catalogue.system(n);
-      rows.push_back({{"name", s.name}, {"title", s.title}, {"status", s.status}, {"chip", s.chip.name}, {"chips", plain(s.chips, "1")}, {"domain", plain(s.domain, "1")}});
+      rows.push_back({{"name", s.name},
+                      {"title", s.title},
+                      {"status", s.status},
+                      {"chip", s.chip.name},
+                      {"chips", plain(s.chips, "1")},
+                      {"domain", plain(s.domain, "1")}});
     }
   } else if (kind == "models") {
     for (const std::string& n : catalogue.model_names()) {
       const auto m = catalogue.model(n);
       if (!m) return std::unexpected(m.error());
       const ParameterCount count = count_parameters(*m);
-      rows.push_back({{"name", m->name}, {"layers", plain(m->layers(), "1")}, {"parameters", plain(static_cast<double>(count.total), "1")},
-                      {"active", plain(static_cast<double>(count.active), "1")}, {"kv_per_token", plain(kv_bytes_per_token(*m, element_bytes(m->precision.kv)))},
+      rows.push_back({{"name", m->name},
+                      {"layers", plain(m->layers(), "1")},
+                      {"parameters", plain(static_cast<double>(count.total), "1")},
+                      {"active", plain(static_cast<double>(count.active), "1")},
+                      {"kv_per_token", plain(kv_bytes_per_token(*m, element_bytes(m->precision.kv)))},
                       {"weights", std::string(name(m->precision.weights))}});
     }
   } else if (kind == "prices") {
     for (const RentalPrice& p : catalogue.rental_prices())
-      rows.push_back({{"chip", p.chip}, {"rate", plain(p.rate)}, {"provider", p.provider}, {"kind", p.kind}, {"date", p.date}, {"source", p.source}});
+      rows.push_back(
+          {{"chip", p.chip}, {"rate", plain(p.rate)}, {"provider", p.provider}, {"kind", p.kind}, {"date", p.date}, {"source", p.source}});
   } else if (kind == "calibrations") {
     for (const std::string& n : catalogue.calibration_names()) {
       const Calibration c = *catalogue.calibration(n);

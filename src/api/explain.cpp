@@ -47,7 +47,8 @@ Json bound_of(const PassEstimate& pass) {
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return pass.by_binder[a] > pass.by_binder[b]; });
   Json j = Json::object();
   for (const std::size_t i : order)
-    j[std::string(binder_names[i])] = {{"time", plain(pass.by_binder[i])}, {"share", pass.time > Seconds{} ? pass.by_binder[i] / pass.time : 0.0}};
+    j[std::string(binder_names[i])] = {{"time", plain(pass.by_binder[i])},
+                                       {"share", pass.time > Seconds{} ? pass.by_binder[i] / pass.time : 0.0}};
   return j;
 }
 
@@ -67,16 +68,27 @@ Json operators_of(const CompiledPlan& plan, const Pass& pass) {
 }
 
 Json memory_of(const MemoryUse& use, const Plan& plan, double kv_tokens) {
-  return {{"weights", plain(use.weights)}, {"activations", plain(use.activations)}, {"collectives", plain(use.collectives)}, {"reserve", plain(use.reserve)},
-          {"left_for_kv", plain(max(Bytes{}, use.left()))}, {"budget", plain(use.budget)}, {"usable", plain(use.usable)}, {"physical", plain(use.physical)},
-          {"sequence", plain(use.sequence)}, {"state", plain(use.state)}, {"largest_batch", plain(std::max(0.0, most_sequences(use, plan)), "1")},
+  return {{"weights", plain(use.weights)},
+          {"activations", plain(use.activations)},
+          {"collectives", plain(use.collectives)},
+          {"reserve", plain(use.reserve)},
+          {"left_for_kv", plain(max(Bytes{}, use.left()))},
+          {"budget", plain(use.budget)},
+          {"usable", plain(use.usable)},
+          {"physical", plain(use.physical)},
+          {"sequence", plain(use.sequence)},
+          {"state", plain(use.state)},
+          {"largest_batch", plain(std::max(0.0, most_sequences(use, plan)), "1")},
           {"kv_capacity", plain(kv_tokens, "tok")}};
 }
 
 Json infeasible_answer(const Infeasible& reason, std::string would_fit) {
   using C = Infeasible::Constraint;
   const std::string unit = reason.constraint == C::memory ? "B" : reason.constraint == C::rate ? "1/s" : "1";
-  Json j{{"feasible", false}, {"reason", words(reason)}, {"needed", plain(reason.needed, unit)}, {"available", plain(reason.available, unit)},
+  Json j{{"feasible", false},
+         {"reason", words(reason)},
+         {"needed", plain(reason.needed, unit)},
+         {"available", plain(reason.available, unit)},
          {"remedy", remedy(reason)}};
   if (!would_fit.empty()) j["would_fit"] = std::move(would_fit);
   return j;

@@ -48,12 +48,14 @@ Expected<double> number_of(const Input& input, const Json& value) {
     if (input.kind == InputKind::count && number != std::floor(number))
       return fail(where, fmt::format("{} is not a whole number", number), "write a whole number, e.g. 64");
   } else {
-    return fail(where, "is neither a number nor text", input.kind == InputKind::quantity ? "write a number with a unit as text, e.g. \"50 ms\"" : "write a number");
+    return fail(where, "is neither a number nor text",
+                input.kind == InputKind::quantity ? "write a number with a unit as text, e.g. \"50 ms\"" : "write a number");
   }
   if (!std::isfinite(number)) return fail(where, "is not finite", "write a finite number");
   if (number < input.least || number > input.most) {
-    const std::string bounds = input.most >= 0x1p53 ? fmt::format("at least {}", to_text(input.least, input.dim))
-                                                    : fmt::format("between {} and {}", to_text(input.least, input.dim), to_text(input.most, input.dim));
+    const std::string bounds = input.most >= 0x1p53
+                                   ? fmt::format("at least {}", to_text(input.least, input.dim))
+                                   : fmt::format("between {} and {}", to_text(input.least, input.dim), to_text(input.most, input.dim));
     return fail(where, fmt::format("{} is out of range", to_text(number, input.dim)), fmt::format("write a value of {}", bounds));
   }
   return number;
@@ -96,7 +98,8 @@ Expected<void> Inputs::set(std::string_view name, const Json& value) {
       if (std::find(known.begin(), known.end(), v.text) == known.end()) {
         std::string all;
         for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-        return fail(std::string(input->name), fmt::format("\"{}\" is not a choice", v.text.substr(0, 60)), fmt::format("write one of {}", all));
+        return fail(std::string(input->name), fmt::format("\"{}\" is not a choice", v.text.substr(0, 60)),
+                    fmt::format("write one of {}", all));
       }
     }
   } else {

@@ -43,7 +43,8 @@ std::expected<Served, Infeasible> serve(const Situation& s) {
     if (!front) return std::unexpected(front.error());
     const MemoryUse front_memory = memory_use(s.model, s.system, *s.prefill, s.workload.prompt.mean());
     if (most_sequences(front_memory, *s.prefill) < 1)
-      return std::unexpected(Infeasible{Infeasible::Constraint::memory, (front_memory.budget - front_memory.left() + front_memory.sequence).in(unit::B),
+      return std::unexpected(Infeasible{Infeasible::Constraint::memory,
+                                        (front_memory.budget - front_memory.left() + front_memory.sequence).in(unit::B),
                                         front_memory.budget.in(unit::B)});
     served.compiled_prefill = std::move(*front);
     served.chips += s.prefill->chips();
@@ -133,8 +134,9 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
         ++choice.infeasible;
         const Infeasible& why = served.error();
         const double miss = why.available > 0 ? why.needed / why.available : 1e300;
-        if (!choice.nearest || (why.constraint == Infeasible::Constraint::memory && (choice.nearest->constraint != Infeasible::Constraint::memory ||
-                                                                                     miss < choice.nearest->needed / choice.nearest->available))) {
+        if (!choice.nearest ||
+            (why.constraint == Infeasible::Constraint::memory &&
+             (choice.nearest->constraint != Infeasible::Constraint::memory || miss < choice.nearest->needed / choice.nearest->available))) {
           choice.nearest = why;
           choice.nearest_plan = plan;
         }
@@ -199,17 +201,22 @@ Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
     s.prefill->replicas = *pool;
     s.prefill->tp = inputs.count("prefill_tp").value_or(s.plan.tp);
   }
-  if (s.model.max_context > 0 && inputs.number("prompt").value_or(0) + inputs.number("output").value_or(0) > static_cast<double>(s.model.max_context))
-    read.warnings.push_back(fmt::format("prompt and output together are longer than the {} tokens the model states it was made for", number_text(static_cast<double>(s.model.max_context))));
+  if (s.model.max_context > 0 &&
+      inputs.number("prompt").value_or(0) + inputs.number("output").value_or(0) > static_cast<double>(s.model.max_context))
+    read.warnings.push_back(fmt::format("prompt and output together are longer than the {} tokens the model states it was made for",
+                                        number_text(static_cast<double>(s.model.max_context))));
   for (const std::string& note : format_notes(s.model, s.plan, s.system.chip)) read.warnings.push_back(note);
   if (s.system.status == "announced") read.warnings.push_back(fmt::format("{} is announced, not measured by anyone", s.system.title));
 
-  const Seconds pace = inputs.quantity<Seconds>("pace").value_or(Seconds{}), patience = inputs.quantity<Seconds>("patience").value_or(Seconds{});
+  const Seconds pace = inputs.quantity<Seconds>("pace").value_or(Seconds{}),
+                patience = inputs.quantity<Seconds>("patience").value_or(Seconds{});
   read.choice = choose(std::move(s), inputs, pace, patience);
   read.situation = read.choice.situation;
   const std::string why = read.choice.within_pace
-                              ? fmt::format("serves cheapest with TPOT within {} and TTFT within {}, of {} plans and loads tried", to_text(pace), to_text(patience), read.choice.considered)
-                              : fmt::format("comes nearest to TPOT within {} and TTFT within {}, of {} plans and loads tried", to_text(pace), to_text(patience), read.choice.considered);
+                              ? fmt::format("serves cheapest with TPOT within {} and TTFT within {}, of {} plans and loads tried",
+                                            to_text(pace), to_text(patience), read.choice.considered)
+                              : fmt::format("comes nearest to TPOT within {} and TTFT within {}, of {} plans and loads tried",
+                                            to_text(pace), to_text(patience), read.choice.considered);
   const Plan& plan = read.situation.plan;
   const auto record = [&](std::string_view name, double value) {
     if (!inputs.has(name)) inputs.choose(name, value, "fareline", why);
@@ -221,7 +228,9 @@ Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
     record("dp", plan.dp);
     if (!demand.stated()) record("concurrency", read.situation.demand.concurrency);
     if (!read.choice.within_pace && (!demand.stated() || !inputs.given("tp")))
-      read.warnings.push_back(fmt::format("nothing tried keeps TPOT within {} and TTFT within {}: the fastest is shown; raise --pace or --patience, or take another system", to_text(pace), to_text(patience)));
+      read.warnings.push_back(fmt::format(
+          "nothing tried keeps TPOT within {} and TTFT within {}: the fastest is shown; raise --pace or --patience, or take another system",
+          to_text(pace), to_text(patience)));
   }
   const Precision& p = read.situation.model.precision;
   if (!inputs.has("weights")) inputs.choose("weights", std::string(name(p.weights)), "model file", "as published");

@@ -66,8 +66,11 @@ Expected<Calibration> calibration_of(Inputs& inputs, const Catalogue& catalogue,
     if (score(c) >= -1 && (!best || score(c) > score(*best))) best = &c;
   if (!best) return fail("calibration", "none is known for this chip", "write --calibration ideal for the physical bound");
   inputs.choose("calibration", best->name, "fareline", best->evidence);
-  if (best->chip == "*") warnings.push_back(fmt::format("no measurements of {} were fitted: the calibration \"{}\" is a generic one and its band is wide", chip.title, best->name));
-  else if (best->chip != chip.name) warnings.push_back(fmt::format("{} has no fit of its own: the calibration is that of its family, {}", chip.title, best->chip));
+  if (best->chip == "*")
+    warnings.push_back(fmt::format("no measurements of {} were fitted: the calibration \"{}\" is a generic one and its band is wide",
+                                   chip.title, best->name));
+  else if (best->chip != chip.name)
+    warnings.push_back(fmt::format("{} has no fit of its own: the calibration is that of its family, {}", chip.title, best->chip));
   return *best;
 }
 
@@ -133,7 +136,8 @@ Expected<MoneyRate> chip_rate_of(Inputs& inputs, const Catalogue& catalogue, con
       inputs.choose(name, ((*known).*member).coherent(), "default", known->source);
       return (*known).*member;
     };
-    const auto chip_price = price_of("capital", &CapitalPrice::chip_price), network_price = price_of("network", &CapitalPrice::network_price);
+    const auto chip_price = price_of("capital", &CapitalPrice::chip_price),
+               network_price = price_of("network", &CapitalPrice::network_price);
     if (!chip_price) return std::unexpected(chip_price.error());
     if (!network_price) return std::unexpected(network_price.error());
     o.chip = *chip_price;
@@ -150,8 +154,10 @@ Expected<MoneyRate> chip_rate_of(Inputs& inputs, const Catalogue& catalogue, con
   }
   if (const auto given = inputs.quantity<MoneyRate>("rental")) return *given;
   const auto price = catalogue.default_rental(chip.name);
-  if (!price) return std::unexpected(Error{"rental", price.error().what, "give --rental \"2.5 USD/h\" (a chip), or --owned yes with --capital"});
-  inputs.choose("rental", price->rate.coherent(), "default", fmt::format("{} {}, {}: {}", price->provider, price->kind, price->date, price->source));
+  if (!price)
+    return std::unexpected(Error{"rental", price.error().what, "give --rental \"2.5 USD/h\" (a chip), or --owned yes with --capital"});
+  inputs.choose("rental", price->rate.coherent(), "default",
+                fmt::format("{} {}, {}: {}", price->provider, price->kind, price->date, price->source));
   return price->rate;
 }
 
@@ -162,7 +168,8 @@ std::vector<std::string> format_notes(const Model& model, const Plan& plan, cons
       if (m.use == Use::elementwise || m.use == Use::lookup) continue;
       const Format kept = kept_format(m, plan), rate = multiply_rate(kept, plan.activations, chip);
       if (row(kept).rate == rate || (plan.activations && row(*plan.activations).rate == rate)) continue;
-      const std::string note = fmt::format("{} does not multiply {}: such weights are read as they are and multiplied as {}", chip.title, name(kept), name(rate));
+      const std::string note = fmt::format("{} does not multiply {}: such weights are read as they are and multiplied as {}", chip.title,
+                                           name(kept), name(rate));
       if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
     }
   }
@@ -185,10 +192,13 @@ std::string words(const Infeasible& r) {
     }
     case C::ranks: return fmt::format("ep {} does not divide the {} ranks of tp x dp x cp", n(r.needed), n(r.available));
     case C::layers: return fmt::format("{} pipeline stages are more than the model's {} layers", n(r.needed), n(r.available));
-    case C::domain: return fmt::format("the plan takes {} chips, but the system has {} and no scale-out network", n(r.needed), n(r.available));
-    case C::memory: return fmt::format("a chip would hold {}, but the engine may take {}", to_text(r.needed * unit::B), to_text(r.available * unit::B));
+    case C::domain:
+      return fmt::format("the plan takes {} chips, but the system has {} and no scale-out network", n(r.needed), n(r.available));
+    case C::memory:
+      return fmt::format("a chip would hold {}, but the engine may take {}", to_text(r.needed * unit::B), to_text(r.available * unit::B));
     case C::rate: return fmt::format("{}/s arrive, but the system carries at most {}/s", number_text(r.needed), number_text(r.available));
-    case C::budget: return fmt::format("{} sequences of a dp group leave no room for prompts in a step of {} tokens", n(r.needed), n(r.available));
+    case C::budget:
+      return fmt::format("{} sequences of a dp group leave no room for prompts in a step of {} tokens", n(r.needed), n(r.available));
     case C::format: return "the chip multiplies no such number format";
   }
   return {};

@@ -86,26 +86,34 @@ Expected<Json> answer_step(Inputs& inputs, const Catalogue& catalogue) {
   const MemoryUse use = memory_use(parts->model, parts->system, plan, context);
   const double sequences = std::max(pass.decode_sequences, pass.prefill_sequences);
   if (sequences > most_sequences(use, plan)) {
-    const Infeasible reason{Infeasible::Constraint::memory, (use.budget - use.left() + sequences / plan.dp * use.sequence).in(unit::B), use.budget.in(unit::B)};
-    return result_of(infeasible_answer(reason, fmt::format("{} sequences of {} tokens", number_text(std::max(0.0, most_sequences(use, plan))), number_text(context))),
+    const Infeasible reason{Infeasible::Constraint::memory, (use.budget - use.left() + sequences / plan.dp * use.sequence).in(unit::B),
+                            use.budget.in(unit::B)};
+    return result_of(infeasible_answer(reason, fmt::format("{} sequences of {} tokens",
+                                                           number_text(std::max(0.0, most_sequences(use, plan))), number_text(context))),
                      Json::object(), parts->warnings);
   }
   const PassEstimate e = compiled->estimate(pass);
   const Chip& chip = parts->system.chip;
-  const FlopRate peak = chip.peak[static_cast<std::size_t>(multiply_rate(plan.weights.value_or(parts->model.precision.weights), plan.activations, chip))].value;
+  const FlopRate peak =
+      chip.peak[static_cast<std::size_t>(multiply_rate(plan.weights.value_or(parts->model.precision.weights), plan.activations, chip))]
+          .value;
   Json answer{{"feasible", true}, {"time", banded(e.time, e.floor, parts->calibration.pass)}};
   if (plan.pp > 1) answer["stage_time"] = banded(e.stage_time, e.stage_floor, parts->calibration.pass);
   answer["bound"] = bound_of(e);
-  answer["per_chip"] = {{"flop", plain(e.flops)}, {"weights", plain(e.weights)}, {"kv", plain(e.kv)}, {"activations", plain(e.activations)}};
+  answer["per_chip"] = {
+      {"flop", plain(e.flops)}, {"weights", plain(e.weights)}, {"kv", plain(e.kv)}, {"activations", plain(e.activations)}};
   answer["utilisation"] = {{"mfu", e.flops / e.stage_time / peak}, {"mbu", (e.weights + e.kv) / e.stage_time / chip.hbm_bandwidth.value}};
   answer["tokens"] = plain(pass.tokens(), "tok");
   answer["plan"] = {{"tp", plan.tp}, {"ep", plan.ep}, {"pp", plan.pp}, {"dp", plan.dp}, {"cp", plan.cp}, {"chips", plan.replica_chips()}};
   const Binder first = first_binder(e);
   answer["why"] = fmt::format("The pass takes {}, {:.0f}% of it {}; physics alone would allow {}.", to_text(e.time, 3),
                               100 * (e.by_binder[static_cast<std::size_t>(first)] / e.time), phrase(first), to_text(e.floor, 3));
-  Json explain{{"formula", "time = sum over operators of launches * latency + max(tf, tb) + serial * min(tf, tb), and the engine's step; floor = max(FLOP / peak, (weights + KV) / bandwidth, wire / link)"},
+  Json explain{{"formula",
+                "time = sum over operators of launches * latency + max(tf, tb) + serial * min(tf, tb), and the engine's step; floor = "
+                "max(FLOP / peak, (weights + KV) / bandwidth, wire / link)"},
                {"operators", operators_of(*compiled, pass)},
-               {"calibration", {{"name", parts->calibration.name}, {"evidence", parts->calibration.evidence}, {"source", parts->calibration.source}}}};
+               {"calibration",
+                {{"name", parts->calibration.name}, {"evidence", parts->calibration.evidence}, {"source", parts->calibration.source}}}};
   for (const std::string& note : parts->model.notes) explain["model"].push_back(note);
   return result_of(std::move(answer), std::move(explain), parts->warnings);
 }
@@ -128,20 +136,31 @@ Expected<Json> answer_memory(Inputs& inputs, const Catalogue& catalogue) {
       by_part[std::string(name(static_cast<Part>(i)))] = {{"total", count.total_by_part[i]}, {"active", count.active_by_part[i]}};
   parameters["by_part"] = std::move(by_part);
   const double fits = most_sequences(use, plan);
-  Json answer = fits < 1 ? infeasible_answer({Infeasible::Constraint::memory, (use.budget - use.left() + use.sequence).in(unit::B), use.budget.in(unit::B)}, "")
-                         : Json{{"feasible", true}};
+  Json answer =
+      fits < 1 ? infeasible_answer(
+                     {Infeasible::Constraint::memory, (use.budget - use.left() + use.sequence).in(unit::B), use.budget.in(unit::B)}, "")
+               : Json{{"feasible", true}};
   answer["chip"] = memory_of(use, plan, kv_capacity_tokens(parts->model, use, plan));
   answer["parameters"] = std::move(parameters);
   answer["kv_per_token"] = plain(kv_bytes_per_token(parts->model, element_bytes(kv)));
   answer["sequence"] = plain(sequence_bytes(parts->model, kv, context));
   answer["plan"] = {{"tp", plan.tp}, {"ep", plan.ep}, {"pp", plan.pp}, {"dp", plan.dp}, {"cp", plan.cp}, {"chips", plan.replica_chips()}};
-  answer["why"] = fits < 1 ? fmt::format("The weights take {} and one sequence of {} tokens {} of the {} a chip's engine may use.", to_text(use.weights, 3), number_text(context), to_text(use.sequence, 3), to_text(use.budget, 3))
-                           : fmt::format("After {} of weights a chip has {} for KV: {} sequences of {} tokens fit in a replica.", to_text(use.weights, 3), to_text(use.left(), 3), number_text(fits), number_text(context));
-  const auto line = [](std::string_view name, Bytes value, std::string_view formula) { return Json{{"name", std::string(name)}, {"value", plain(value)}, {"formula", std::string(formula)}}; };
-  Json explain{{"numbers", Json::array({line("budget", use.budget, "memory_fraction * usable"), line("weights", use.weights, "sum over matrices of elements here * bytes of an element, fullest stage"),
-                                        line("activations", use.activations, "token_budget * (4 hidden + widest MLP) * 2 B + logits of at most 1024 tokens * 4 B"),
-                                        line("collectives", use.collectives, "peers * 16 channels * 4 MiB (NCCL_BUFFSIZE)"), line("reserve", use.reserve, "given or default"),
-                                        line("sequence", use.sequence, "sum over the fullest stage's layers of kept entries * KV heads here * bytes / cp + state")})}};
+  answer["why"] = fits < 1 ? fmt::format("The weights take {} and one sequence of {} tokens {} of the {} a chip's engine may use.",
+                                         to_text(use.weights, 3), number_text(context), to_text(use.sequence, 3), to_text(use.budget, 3))
+                           : fmt::format("After {} of weights a chip has {} for KV: {} sequences of {} tokens fit in a replica.",
+                                         to_text(use.weights, 3), to_text(use.left(), 3), number_text(fits), number_text(context));
+  const auto line = [](std::string_view name, Bytes value, std::string_view formula) {
+    return Json{{"name", std::string(name)}, {"value", plain(value)}, {"formula", std::string(formula)}};
+  };
+  Json explain{
+      {"numbers",
+       Json::array(
+           {line("budget", use.budget, "memory_fraction * usable"),
+            line("weights", use.weights, "sum over matrices of elements here * bytes of an element, fullest stage"),
+            line("activations", use.activations, "token_budget * (4 hidden + widest MLP) * 2 B + logits of at most 1024 tokens * 4 B"),
+            line("collectives", use.collectives, "peers * 16 channels * 4 MiB (NCCL_BUFFSIZE)"),
+            line("reserve", use.reserve, "given or default"),
+            line("sequence", use.sequence, "sum over the fullest stage's layers of kept entries * KV heads here * bytes / cp + state")})}};
   for (const std::string& note : parts->model.notes) explain["model"].push_back(note);
   return result_of(std::move(answer), std::move(explain), parts->warnings);
 }

@@ -90,7 +90,8 @@ Expected<Varied> parse_varied(std::string_view text, const Question& question) {
     if (varies) numeric.emplace_back(input.name);
     if (input.name == name && varies) varied.input = &input;
   }
-  if (!varied.input) return wrong(fmt::format("{} has no input \"{}\" that is a number", question.name, name.substr(0, 40)), nearest_names(name, numeric));
+  if (!varied.input)
+    return wrong(fmt::format("{} has no input \"{}\" that is a number", question.name, name.substr(0, 40)), nearest_names(name, numeric));
   const Input& input = *varied.input;
   std::string_view range = text.substr(equals + 1);
   const auto dots = range.find("..");
@@ -107,7 +108,8 @@ Expected<Varied> parse_varied(std::string_view text, const Question& question) {
       linear = true;
       parts.pop_back();
     }
-    if (parts.empty() || parts.size() > 2) return wrong("is not a range", "write first..last, first..last:points or first..last:points:linear");
+    if (parts.empty() || parts.size() > 2)
+      return wrong("is not a range", "write first..last, first..last:points or first..last:points:linear");
     const auto first = value_of(input, range.substr(0, dots)), last = value_of(input, parts[0]);
     if (!first) return std::unexpected(Error(first.error()).within("vary " + where));
     if (!last) return std::unexpected(Error(last.error()).within("vary " + where));
@@ -139,7 +141,8 @@ Expected<Varied> parse_varied(std::string_view text, const Question& question) {
   }
   if (varied.values.empty()) return wrong("has no values", "write e.g. batch=1..4096");
   for (const double v : varied.values)
-    if (v < input.least || v > input.most) return wrong(fmt::format("{} is out of range", to_text(v, input.dim)), fmt::format("see fareline {} --help", question.name));
+    if (v < input.least || v > input.most)
+      return wrong(fmt::format("{} is out of range", to_text(v, input.dim)), fmt::format("see fareline {} --help", question.name));
   return varied;
 }
 
@@ -175,17 +178,24 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
   Json warnings = (*middle)["warnings"];
   std::string held;
   for (const auto& [name, value] : (*middle)["inputs"].items()) {
-    const bool varies = std::any_of(varied.begin(), varied.end(), [&, n = std::string_view(name)](const Varied& v) { return v.input->name == n; });
+    const bool varies =
+        std::any_of(varied.begin(), varied.end(), [&, n = std::string_view(name)](const Varied& v) { return v.input->name == n; });
     if (varies || value["chosen_by"] != "fareline" || !value["value"].is_number()) continue;
     const bool demand = name == "concurrency";
-    const bool demand_varies = std::any_of(varied.begin(), varied.end(), [](const Varied& v) { return v.input->name == "batch" || v.input->name == "rate" || v.input->name == "concurrency"; });
+    const bool demand_varies = std::any_of(varied.begin(), varied.end(), [](const Varied& v) {
+      return v.input->name == "batch" || v.input->name == "rate" || v.input->name == "concurrency";
+    });
     if (demand && demand_varies) continue;
     base[name] = value["value"];
     held += fmt::format("{}{} {}", held.empty() ? "" : ", ", name, number_text(value["value"].get<double>()));
   }
   if (!held.empty()) warnings.push_back(fmt::format("chosen once, for the middle of the range, and held: {}", held));
 
-  struct Column { Json values = Json::array(), floor = Json::array(), low = Json::array(), high = Json::array(); std::string unit; bool banded = false; };
+  struct Column {
+    Json values = Json::array(), floor = Json::array(), low = Json::array(), high = Json::array();
+    std::string unit;
+    bool banded = false;
+  };
   std::vector<Column> shown(paths.size());
   Json binders = Json::array(), reasons = Json::array();
   for (std::size_t r = 0; r < rows; ++r) {
@@ -196,11 +206,17 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
       const bool feasible = !answer.contains("feasible") || answer["feasible"].get<bool>();
       for (std::size_t i = 0; i < paths.size(); ++i) {
         const Json* value = at_path(answer, paths[i]);
-        if (!value && feasible) return fail("show", fmt::format("the answer has no \"{}\"", paths[i].substr(0, 60)), "write a path of the answer, e.g. price.output or latency.tpot");
+        if (!value && feasible)
+          return fail("show", fmt::format("the answer has no \"{}\"", paths[i].substr(0, 60)),
+                      "write a path of the answer, e.g. price.output or latency.tpot");
         const bool quantity = value && value->is_object() && value->contains("value");
-        if (value && !quantity && !value->is_number()) return fail("show", fmt::format("\"{}\" is not a number", paths[i].substr(0, 60)), "write a path of the answer, e.g. price.output");
+        if (value && !quantity && !value->is_number())
+          return fail("show", fmt::format("\"{}\" is not a number", paths[i].substr(0, 60)),
+                      "write a path of the answer, e.g. price.output");
         Column& column = shown[i];
-        const auto member = [&](std::string_view key) -> Json { return quantity && value->contains(std::string(key)) ? (*value)[std::string(key)] : Json(nullptr); };
+        const auto member = [&](std::string_view key) -> Json {
+          return quantity && value->contains(std::string(key)) ? (*value)[std::string(key)] : Json(nullptr);
+        };
         column.values.push_back(quantity ? (*value)["value"] : value ? *value : Json(nullptr));
         column.floor.push_back(quantity && value->contains("ceiling") ? (*value)["ceiling"] : member("floor"));
         column.low.push_back(member("low"));
@@ -215,7 +231,8 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
   Json answer;
   answer["of"] = of;
   answer["varied"] = Json::array();
-  for (const Varied& v : varied) answer["varied"].push_back({{"name", std::string(v.input->name)}, {"unit", unit_name(v.input->dim)}, {"values", v.values}});
+  for (const Varied& v : varied)
+    answer["varied"].push_back({{"name", std::string(v.input->name)}, {"unit", unit_name(v.input->dim)}, {"values", v.values}});
   answer["columns"] = Json::array();
   for (std::size_t i = 0; i < paths.size(); ++i) {
     Json column{{"name", paths[i]}, {"unit", shown[i].unit.empty() ? "1" : shown[i].unit}, {"values", shown[i].values}};

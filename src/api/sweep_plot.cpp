@@ -43,10 +43,16 @@ std::string counted_name(std::string_view input) {
 }
 
 std::string label_of(std::string name) {
-  for (const auto& [path, label] : {std::pair{"price.output", "Price of output"}, {"price.input", "Price of input"}, {"price.blended", "Blended price"},
-                                    {"price.cached_input", "Price of cached input"}, {"latency.tpot", "Time per output token"}, {"latency.ttft", "Time to first token"},
-                                    {"throughput.output_tokens", "Output throughput"}, {"throughput.output_tokens_per_chip", "Output throughput a chip"},
-                                    {"time", "Time of the pass"}, {"chip.largest_batch", "Largest batch"}})
+  for (const auto& [path, label] : {std::pair{"price.output", "Price of output"},
+                                    {"price.input", "Price of input"},
+                                    {"price.blended", "Blended price"},
+                                    {"price.cached_input", "Price of cached input"},
+                                    {"latency.tpot", "Time per output token"},
+                                    {"latency.ttft", "Time to first token"},
+                                    {"throughput.output_tokens", "Output throughput"},
+                                    {"throughput.output_tokens_per_chip", "Output throughput a chip"},
+                                    {"time", "Time of the pass"},
+                                    {"chip.largest_batch", "Largest batch"}})
     if (name == path) return label;
   std::replace(name.begin(), name.end(), '_', ' ');
   std::replace(name.begin(), name.end(), '.', ' ');
@@ -101,19 +107,26 @@ Expected<std::string> plot_lines(const Json& answer, const std::string& title, c
   const std::vector<double> x = numbers(varied["values"], 1);
   const plot::Axis axis = x_axis(varied, x);
   const plot::Values xs(axis.unit.dim, x);
-  plot::StackedPlots stack{.title = title, .subtitle = subtitle,
-                           .description = fmt::format("{} against {}: estimate, 80% band, and the physical bound", answer["of"].get<std::string>(), varied["name"].get<std::string>())};
+  plot::StackedPlots stack{.title = title,
+                           .subtitle = subtitle,
+                           .description = fmt::format("{} against {}: estimate, 80% band, and the physical bound",
+                                                      answer["of"].get<std::string>(), varied["name"].get<std::string>())};
   for (const Json& column : answer["columns"]) {
     const std::string unit = column["unit"], name = column["name"];
     const double factor = coherent_factor(unit);
     const std::vector<double> y = numbers(column["values"], factor);
-    plot::LinePlot picture{.title = label_of(name), .x = axis, .y = {.label = label_of(name), .unit = unit_named(unit, largest_of(y)), .from_zero = true}, .height = 300};
+    plot::LinePlot picture{.title = label_of(name),
+                           .x = axis,
+                           .y = {.label = label_of(name), .unit = unit_named(unit, largest_of(y)), .from_zero = true},
+                           .height = 300};
     const Dim dim = picture.y.unit.dim;
     std::vector<double> all = y;
     if (column.contains("floor")) {
       const bool rate = name.starts_with("throughput");
-      const std::vector<double> floor = numbers(column["floor"], factor), low = numbers(column["low"], factor), high = numbers(column["high"], factor);
-      picture.series.push_back({.name = "80% band", .style = plot::Style::band, .x = xs, .y = plot::Values(dim, low), .high = plot::Values(dim, high)});
+      const std::vector<double> floor = numbers(column["floor"], factor), low = numbers(column["low"], factor),
+                                high = numbers(column["high"], factor);
+      picture.series.push_back(
+          {.name = "80% band", .style = plot::Style::band, .x = xs, .y = plot::Values(dim, low), .high = plot::Values(dim, high)});
       picture.series.push_back({.name = rate ? "ceiling" : "floor", .style = plot::Style::floor, .x = xs, .y = plot::Values(dim, floor)});
       all.insert(all.end(), floor.begin(), floor.end());
       all.insert(all.end(), high.begin(), high.end());
@@ -133,7 +146,10 @@ Expected<std::string> plot_map(const Json& answer, const std::string& title, con
   const std::vector<double> x = numbers(first["values"], 1), y = numbers(second["values"], 1);
   const std::string unit = column["unit"], name = column["name"];
   const std::vector<double> cells = numbers(column["values"], coherent_factor(unit));
-  plot::HeatMap map{.title = title, .subtitle = subtitle, .description = fmt::format("{} over {} and {}", label_of(name), first["name"].get<std::string>(), second["name"].get<std::string>())};
+  plot::HeatMap map{
+      .title = title,
+      .subtitle = subtitle,
+      .description = fmt::format("{} over {} and {}", label_of(name), first["name"].get<std::string>(), second["name"].get<std::string>())};
   map.x = x_axis(first, x);
   map.y = x_axis(second, y);
   map.x_values = plot::Values(map.x.unit.dim, x);
@@ -150,10 +166,13 @@ Expected<std::string> plot_map(const Json& answer, const std::string& title, con
 }  // namespace
 
 Expected<std::string> plot_sweep(const Json& answered) {
-  if (!answered.contains("question") || answered["question"] != "sweep") return fail("plot", "is asked of an answer that is no sweep's", "plot the answer of \"fareline sweep\"");
+  if (!answered.contains("question") || answered["question"] != "sweep")
+    return fail("plot", "is asked of an answer that is no sweep's", "plot the answer of \"fareline sweep\"");
   const Json& answer = answered["answer"];
   const Json& inputs = answered["explain"]["inputs"];
-  const auto text = [&](const char* name) { return inputs.contains(name) && inputs[name]["value"].is_string() ? inputs[name]["value"].get<std::string>() : std::string(); };
+  const auto text = [&](const char* name) {
+    return inputs.contains(name) && inputs[name]["value"].is_string() ? inputs[name]["value"].get<std::string>() : std::string();
+  };
   const std::string title = fmt::format("{} on {}", text("model"), text("system"));
   std::string subtitle;
   for (const char* name : {"prompt", "output", "context", "tp", "ep", "pp", "dp", "concurrency"}) {
@@ -165,7 +184,8 @@ Expected<std::string> plot_sweep(const Json& answered) {
 }
 
 Expected<std::string> csv_sweep(const Json& answered) {
-  if (!answered.contains("question") || answered["question"] != "sweep") return fail("csv", "is asked of an answer that is no sweep's", "write the answer of \"fareline sweep\"");
+  if (!answered.contains("question") || answered["question"] != "sweep")
+    return fail("csv", "is asked of an answer that is no sweep's", "write the answer of \"fareline sweep\"");
   const Json& answer = answered["answer"];
   plot::Table table;
   const Json& varied = answer["varied"];
@@ -175,14 +195,17 @@ Expected<std::string> csv_sweep(const Json& answered) {
     for (std::size_t r = 0; r < rows; ++r)
       for (std::size_t c = 0; c < columns; ++c) all.push_back(varied[i]["values"][i == 0 ? c : r].get<double>());
     const std::string unit = varied[i]["unit"];
-    table.columns.push_back({.name = varied[i]["name"].get<std::string>(), .unit = plot::counted(unit == "1" ? "" : unit), .numbers = plot::Values(all)});
+    table.columns.push_back(
+        {.name = varied[i]["name"].get<std::string>(), .unit = plot::counted(unit == "1" ? "" : unit), .numbers = plot::Values(all)});
   }
   for (const Json& column : answer["columns"]) {
     const std::string unit = column["unit"];
     for (const char* member : {"values", "floor", "low", "high"}) {
       if (!column.contains(member)) continue;
       const std::string suffix = std::string(member) == "values" ? "" : std::string(".") + member;
-      table.columns.push_back({.name = column["name"].get<std::string>() + suffix, .unit = plot::counted(unit == "1" ? "" : unit), .numbers = plot::Values(numbers(column[member], 1))});
+      table.columns.push_back({.name = column["name"].get<std::string>() + suffix,
+                               .unit = plot::counted(unit == "1" ? "" : unit),
+                               .numbers = plot::Values(numbers(column[member], 1))});
     }
   }
   std::vector<std::string> binders, reasons;

@@ -27,7 +27,8 @@ nlohmann::ordered_json banded(Quantity<D> value, Quantity<D> floor, Band band, d
 
 // A quantity that shrinks as things go worse (a rate): its floor is the least favourable direction's opposite, a ceiling.
 inline nlohmann::ordered_json banded_rate(double value, double ceiling, Band band, std::string_view unit) {
-  return {{"value", value}, {"unit", unit}, {"ceiling", ceiling}, {"low", value * band.low}, {"high", std::min(ceiling, value * band.high)}};
+  return {
+      {"value", value}, {"unit", unit}, {"ceiling", ceiling}, {"low", value * band.low}, {"high", std::min(ceiling, value * band.high)}};
 }
 
 }  // namespace fareline

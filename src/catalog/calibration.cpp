@@ -145,6 +145,7 @@ Expected<Calibration> read_calibration(std::string_view file, std::string_view t
   calibration.engine.sequence = engine.quantity<Seconds>("sequence", believable_overhead);
   calibration.engine.prompt = engine.quantity<Seconds>("prompt", believable_overhead);
   calibration.engine.collective_overlap = engine.number("collective_overlap", share_of_time);
+  calibration.engine.launch_share = engine.number("launch_share", share_of_time);
   engine.done();
   Fields bands = fields.object("bands");
   calibration.pass = read_band(bands, "pass");
@@ -175,7 +176,8 @@ std::string write_calibration(const Calibration& calibration) {
   document["engine"] = {{"step", exact_text(calibration.engine.step)},
                         {"sequence", exact_text(calibration.engine.sequence)},
                         {"prompt", exact_text(calibration.engine.prompt)},
-                        {"collective_overlap", calibration.engine.collective_overlap}};
+                        {"collective_overlap", calibration.engine.collective_overlap},
+                        {"launch_share", calibration.engine.launch_share}};
   for (const auto& [key, band] : {std::pair{"pass", calibration.pass}, std::pair{"tpot", calibration.tpot},
                                   std::pair{"ttft", calibration.ttft}, std::pair{"throughput", calibration.throughput}})
     document["bands"][key] = {{"low", band.low}, {"high", band.high}};

@@ -91,6 +91,7 @@ struct Band {
 struct EngineOverhead {
   Seconds step{};              // scheduler and host gap, a step
   Seconds sequence{};          // sampling and bookkeeping, a sequence and step
+  double launch_share = 1;     // of kernels' launches, work items and chains: what is left once engines fuse and overlap neighbours
   Seconds prompt{};            // tokenising, admission, first detokenisation, a request
   double collective_overlap = 0;  // share of collective time hidden behind compute
   friend bool operator==(const EngineOverhead&, const EngineOverhead&) = default;

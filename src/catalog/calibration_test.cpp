@@ -19,7 +19,7 @@ json small_calibration() {
   const json band = {{"low", 0.8}, {"high", 1.25}};
   return {{"name", "test"}, {"title", "A test"}, {"chip", "*"}, {"stack", "*"}, {"evidence", "none"}, {"source", "none"},
           {"kernels", json::array({entry("*", "*", 0.5)})},
-          {"engine", {{"step", "1 ms"}, {"sequence", "5 us"}, {"prompt", "2 ms"}, {"collective_overlap", 0.25}}},
+          {"engine", {{"step", "1 ms"}, {"sequence", "5 us"}, {"prompt", "2 ms"}, {"collective_overlap", 0.25}, {"launch_share", 0.5}}},
           {"bands", {{"pass", band}, {"tpot", band}, {"ttft", band}, {"throughput", band}}}};
 }
 
@@ -39,6 +39,7 @@ TEST(Calibration, LetsTheEntryThatNamesMoreHoldInWhateverOrder) {
   EXPECT_EQ(read->at(Kernel::recurrent_decode, Format::bf16).peak_share, 0.5);
   EXPECT_EQ(read->at(Kernel::recurrent_decode, Format::bf16).latency, 3 * unit::us);
   EXPECT_EQ(read->engine.collective_overlap, 0.25);
+  EXPECT_EQ(read->engine.launch_share, 0.5);
 }
 
 TEST(Calibration, IsRefusedWithAKernelLeftOut) {
@@ -110,6 +111,7 @@ TEST(Calibration, WrittenAndReadAgainIsTheSameToTheBit) {
                        .engine = {.step = 1.0 / *rc::gen::inRange(1, 1000) * unit::s,
                                   .sequence = 0.3 * unit::us,
                                   .prompt = 2.1 * unit::ms,
+                                  .launch_share = 0.75,
                                   .collective_overlap = 0.5},
                        .pass = {0.7, 1.3},
                        .tpot = {1, 1},

@@ -36,11 +36,12 @@ struct Compiler {
     op.kernel = kernel;
     op.rate = rate;
     std::copy_n(label.begin(), std::min(label.size(), sizeof op.name), op.name);
-    op.latency = efficiency.latency;
+    const double left = calibration.engine.launch_share;
+    op.latency = left * efficiency.latency;
     op.serial = efficiency.serial_share;
     op.tile = efficiency.tile;
-    op.item_time = efficiency.item_time / std::max(1, chip().cores.value);
-    op.depth_time = efficiency.depth_time;
+    op.item_time = left * efficiency.item_time / std::max(1, chip().cores.value);
+    op.depth_time = left * efficiency.depth_time;
     op.depth_most = efficiency.depth_most;
     const FlopRate peak = chip().peak[static_cast<std::size_t>(rate)].value;
     if (peak > FlopRate{}) {

@@ -47,6 +47,7 @@ class CompiledPlan {
   PassEstimate draft(const Pass& pass) const;
 
   const Plan& plan() const { return plan_; }
+  const EngineOverhead& engine() const { return engine_; }
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:

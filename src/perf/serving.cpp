@@ -88,7 +88,7 @@ struct Replica {
       o.total_floor = o.mixed_steps * first_floor + std::max(pure, 0.0) * o.decode.stage_floor;
       o.total_floor = min(o.total_floor, o.total);
       const double whole = std::ceil(std::max(1.0, chunks) - 1e-9);
-      o.own_prefill = through + (whole - 1) * first;
+      o.own_prefill = plan.engine().prompt + through + (whole - 1) * first;
       // A lone prompt, nothing beside it, each of its tokens once.
       Pass alone = o.mixed_pass;
       alone.decode_sequences = 0;

@@ -146,6 +146,7 @@ Expected<Calibration> read_calibration(std::string_view file, std::string_view t
   calibration.engine.prompt = engine.quantity<Seconds>("prompt", believable_overhead);
   calibration.engine.collective_overlap = engine.number("collective_overlap", share_of_time);
   calibration.engine.launch_share = engine.number("launch_share", share_of_time);
+  if (engine.has("everything_overlaps")) calibration.engine.everything_overlaps = engine.flag("everything_overlaps");
   engine.done();
   Fields bands = fields.object("bands");
   calibration.pass = read_band(bands, "pass");
@@ -178,6 +179,7 @@ std::string write_calibration(const Calibration& calibration) {
                         {"prompt", exact_text(calibration.engine.prompt)},
                         {"collective_overlap", calibration.engine.collective_overlap},
                         {"launch_share", calibration.engine.launch_share}};
+  if (calibration.engine.everything_overlaps) document["engine"]["everything_overlaps"] = true;
   for (const auto& [key, band] : {std::pair{"pass", calibration.pass}, std::pair{"tpot", calibration.tpot},
                                   std::pair{"ttft", calibration.ttft}, std::pair{"throughput", calibration.throughput}})
     document["bands"][key] = {{"low", band.low}, {"high", band.high}};

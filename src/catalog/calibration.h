@@ -94,6 +94,7 @@ struct EngineOverhead {
   double launch_share = 1;     // of kernels' launches, work items and chains: what is left once engines fuse and overlap neighbours
   Seconds prompt{};            // tokenising, admission, first detokenisation, a request
   double collective_overlap = 0;  // share of collective time hidden behind compute
+  bool everything_overlaps = false;  // a pass takes its floor: the longest of compute, memory and wire (the blackboard)
   friend bool operator==(const EngineOverhead&, const EngineOverhead&) = default;
 };
 

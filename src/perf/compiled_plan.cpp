@@ -253,8 +253,18 @@ PassEstimate CompiledPlan::run(const Shape& shape, bool draft_only) const {
     Seconds& wire = cost[Binder::collectives];
     const Seconds computing = cost[Binder::flops] + cost[Binder::weights] + cost[Binder::kv] + cost[Binder::activations];
     wire -= min(engine_.collective_overlap * wire, computing);
-    const Seconds time = cost.time();
-    const Seconds floor = max(cost.flop_floor, max((cost.weights + cost.kv) * inverse_hbm_, cost.wire_floor));
+    const Seconds read = (cost.weights + cost.kv) * inverse_hbm_;
+    const Seconds floor = max(cost.flop_floor, max(read, cost.wire_floor));
+    if (engine_.everything_overlaps) {
+      cost.by_binder = {};
+      if (floor == cost.flop_floor) cost[Binder::flops] = floor;
+      else if (floor == cost.wire_floor) cost[Binder::collectives] = floor;
+      else {
+        cost[Binder::weights] = cost.weights * inverse_hbm_;
+        cost[Binder::kv] = floor - cost[Binder::weights];
+      }
+    }
+    const Seconds time = engine_.everything_overlaps ? floor : cost.time();
     for (std::size_t i = 0; i < estimate.by_binder.size(); ++i) estimate.by_binder[i] += cost.by_binder[i];
     estimate.time += time;
     estimate.floor += floor;

@@ -10,7 +10,9 @@
 
 namespace fareline {
 
-enum class Format : unsigned char { fp64, fp32, tf32, bf16, fp16, fp8, fp8_block, mxfp8, int8, mxfp6, nvfp4, mxfp4, int4, ternary, int4_32 };
+enum class Format : unsigned char {
+  fp64, fp32, tf32, bf16, fp16, fp8, fp8_block, mxfp8, int8, mxfp6, nvfp4, mxfp4, int4, ternary, int4_32
+};
 inline constexpr int format_count = 15;
 
 struct FormatRow {

@@ -40,7 +40,8 @@ void ModelFields::note_default(std::string_view name, std::string_view value) co
 
 const nlohmann::json* ModelFields::find(std::string_view name) const {
   if (!object_->is_object()) return nullptr;
-  if (std::vector<std::string_view>& asked = reading_->asked; reading_->listens && std::find(asked.begin(), asked.end(), name) == asked.end())
+  if (std::vector<std::string_view>& asked = reading_->asked;
+      reading_->listens && std::find(asked.begin(), asked.end(), name) == asked.end())
     asked.push_back(name);
   const auto found = object_->find(name);
   return found == object_->end() || found->is_null() ? nullptr : &*found;

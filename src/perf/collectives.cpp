@@ -72,8 +72,9 @@ Seconds all_to_all_time(const RankGroup& group, Bytes inside, Bytes outside) {
 }
 
 Seconds point_to_point_time(const RankGroup& group, Bytes size) {
-  return group.ranks_in_domain > 1 ? min(group.direct.latency + size / group.direct.bandwidth, group.phased.latency + size / group.phased.bandwidth)
-                                   : size / group.out.bandwidth + group.out.latency;
+  return group.ranks_in_domain > 1
+             ? min(group.direct.latency + size / group.direct.bandwidth, group.phased.latency + size / group.phased.bandwidth)
+             : size / group.out.bandwidth + group.out.latency;
 }
 
 double expected_distinct(double bins, double draws) {

@@ -10,13 +10,6 @@
 namespace fareline {
 namespace {
 
-// Indexer keys: FP8 with one FP32 scale per 128 elements. Source: DeepSeek-V3.2-Exp report, section 2.1.
-constexpr Bytes index_element = (1 + 4.0 / 128) * unit::B;
-// Recurrent state is kept in FP32. Source: Mamba and flash-linear-attention reference kernels.
-constexpr Bytes state_element = 4 * unit::B;
-// The residual stream, and what kernels hand to each other, are 16 bits wide.
-constexpr Bytes stream_element = 2 * unit::B;
-
 double divide_up(double a, double b) { return std::ceil(a / b); }
 
 struct Compiler {
@@ -182,8 +175,8 @@ struct Compiler {
     const double heads = divide_up(a.heads, plan.tp), kv_heads = std::max(1.0, divide_up(a.kv_heads, plan.tp));
     const Reach reach{.kind = a.kind, .window = static_cast<double>(a.window), .topk = static_cast<double>(a.topk),
                       .compress = static_cast<double>(a.compress)};
-    const auto add = [&](OperatorKind kind, Kernel kernel, std::string_view label, Format rate, Flops flop, Bytes entry, Bytes row_bytes, const Reach& r,
-                         double items, double group_rows) {
+    const auto add = [&](OperatorKind kind, Kernel kernel, std::string_view label, Format rate, Flops flop, Bytes entry, Bytes row_bytes,
+                         const Reach& r, double items, double group_rows) {
       Operator op = base(kind, kernel, label, kv, rate);
       op.flop = flop;
       op.kept_bytes = entry;
@@ -208,7 +201,8 @@ struct Compiler {
         const double convolution = static_cast<double>(a.conv_channels) * a.conv_taps / plan.tp;
         for (const bool decode : {true, false}) {
           Operator op = base(decode ? OperatorKind::recurrent_decode : OperatorKind::recurrent_prefill,
-                             decode ? Kernel::recurrent_decode : Kernel::recurrent_prefill, decode ? "state (decode)" : "state (prefill)", Format::bf16, rate16);
+                             decode ? Kernel::recurrent_decode : Kernel::recurrent_prefill, decode ? "state (decode)" : "state (prefill)",
+                             Format::bf16, rate16);
           op.flop = ((mamba ? 6 : 8) * state + 2 * convolution) * unit::flop;
           op.kept_bytes = state * state_element + convolution * stream_element;
           op.row_bytes = (2.0 * a.conv_channels + 2.0 * a.state_heads * std::max(a.state_rows, a.state_columns)) / plan.tp * stream_element;
@@ -230,8 +224,9 @@ struct Compiler {
           add(OperatorKind::latent_prefill, Kernel::mla_prefill, "attention (prefill)", prefill_rate, 2 * heads * both * unit::flop, entry,
               heads * both * stream_element, reach, heads, 0);
         else
-          add(OperatorKind::latent_prefill, Kernel::mla_prefill, "attention (prefill)", prefill_rate, 2 * heads * (a.qk_dim + a.v_dim) * unit::flop,
-              heads * (a.qk_dim + a.v_dim) * stream_element, heads * (a.qk_dim + a.v_dim) * stream_element, reach, heads, 0);
+          add(OperatorKind::latent_prefill, Kernel::mla_prefill, "attention (prefill)", prefill_rate,
+              2 * heads * (a.qk_dim + a.v_dim) * unit::flop, heads * (a.qk_dim + a.v_dim) * stream_element,
+              heads * (a.qk_dim + a.v_dim) * stream_element, reach, heads, 0);
         prefill_padding(Kernel::mla_prefill, a.topk > 0 ? both : a.qk_dim + a.v_dim);
         break;
       }
@@ -242,7 +237,8 @@ struct Compiler {
         const Bytes token = heads * (a.qk_dim + a.v_dim) * stream_element;
         add(OperatorKind::attention_decode, Kernel::attention_decode, "attention (decode)", rate16, pair, entry, token, reach,
             kv_heads * std::max(a.qk_dim, 128) / 128, heads / kv_heads);
-        add(OperatorKind::attention_prefill, Kernel::attention_prefill, "attention (prefill)", prefill_rate, pair, entry, token, reach, heads, 0);
+        add(OperatorKind::attention_prefill, Kernel::attention_prefill, "attention (prefill)", prefill_rate, pair, entry, token, reach,
+            heads, 0);
         prefill_padding(Kernel::attention_prefill, a.qk_dim + a.v_dim);
       }
     }
@@ -403,8 +399,8 @@ std::optional<Infeasible> indivisible(const Model& model, const System& system, 
 }  // namespace
 
 Format kept_format(const Matrix& matrix, const Plan& plan) {
-  const bool wide = matrix.part == Part::embedding || matrix.part == Part::lm_head || matrix.part == Part::router || matrix.part == Part::norms ||
-                    matrix.use == Use::elementwise;
+  const bool wide = matrix.part == Part::embedding || matrix.part == Part::lm_head || matrix.part == Part::router ||
+                    matrix.part == Part::norms || matrix.use == Use::elementwise;
   if (wide) return matrix.format;
   if (matrix.part == Part::experts && plan.experts) return *plan.experts;
   return plan.weights.value_or(matrix.format);
@@ -427,7 +423,8 @@ Format multiply_rate(Format weights, std::optional<Format> activations, const Ch
   return rate;
 }
 
-std::expected<CompiledPlan, Infeasible> compile(const Model& model, const System& system, const Calibration& calibration, const Plan& plan) {
+std::expected<CompiledPlan, Infeasible> compile(const Model& model, const System& system, const Calibration& calibration,
+                                                const Plan& plan) {
   if (const auto reason = indivisible(model, system, plan)) return std::unexpected(*reason);
   CompiledPlan compiled;
   compiled.plan_ = plan;

@@ -177,7 +177,8 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
       const Bytes size = rows * op.wire_bytes;
       if (op.kind == OperatorKind::all_reduce) {
         wire_time = all_reduce_time(op.group, size);
-        cost.wire_floor = all_reduce_floor(op.group.ranks, size) / (op.group.ranks_in_domain > 1 ? op.ideal_group.direct.bandwidth : op.ideal_group.out.bandwidth);
+        cost.wire_floor = all_reduce_floor(op.group.ranks, size) /
+                          (op.group.ranks_in_domain > 1 ? op.ideal_group.direct.bandwidth : op.ideal_group.out.bandwidth);
       } else if (op.kind == OperatorKind::stage_hop) {
         wire_time = point_to_point_time(op.group, size);
         cost.wire_floor = point_to_point_time(op.ideal_group, size);

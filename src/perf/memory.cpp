@@ -10,9 +10,6 @@
 namespace fareline {
 namespace {
 
-constexpr Bytes index_element = (1 + 4.0 / 128) * unit::B;  // as in compile.cpp
-constexpr Bytes state_element = 4 * unit::B;
-
 // Bytes of a matrix on the fullest rank.
 Bytes matrix_bytes(const Matrix& m, const Plan& plan) {
   const Bytes element = element_bytes(kept_format(m, plan));
@@ -42,7 +39,8 @@ double width_here(const Attention& a, const Plan& plan) {
 
 // KV and index bytes of one layer and sequence on one chip.
 Bytes kept_bytes(const Attention& a, Format kv, double context, const Plan& plan) {
-  return kept_elements(a, context) * width_here(a, plan) / plan.cp * element_bytes(kv) + index_elements(a, context) / plan.cp * index_element;
+  return kept_elements(a, context) * width_here(a, plan) / plan.cp * element_bytes(kv) +
+         index_elements(a, context) / plan.cp * index_element;
 }
 
 }  // namespace

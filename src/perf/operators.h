@@ -13,6 +13,16 @@
 
 namespace fareline {
 
+// Bytes of an element of the indexer's keys: FP8 with one FP32 scale per 128.
+// Source: DeepSeek-V3.2-Exp report, section 2.1. Assumes: other indexers keep theirs alike.
+inline constexpr Bytes index_element = (1 + 4.0 / 128) * unit::B;
+// Bytes of an element of recurrent state: FP32.
+// Source: Gu & Dao 2023, Mamba, section 3.3.2. Assumes: engines do not narrow it.
+inline constexpr Bytes state_element = 4 * unit::B;
+// Bytes of an element of the residual stream and of what kernels hand to each other: 16 bits.
+// Source: the torch_dtype of published configurations. Assumes: quantised kernels narrow their inputs themselves.
+inline constexpr Bytes stream_element = 2 * unit::B;
+
 using SecondsPerFlop = decltype(Seconds{} / Flops{});
 using SecondsPerByte = decltype(Seconds{} / Bytes{});
 
@@ -29,8 +39,8 @@ struct OperatorRow {
 };
 // Assumes of all: activations that the next kernel reads are written to and read from HBM; weights are read once a pass.
 inline constexpr std::array<OperatorRow, operator_kind_count> operator_rows{{
-    {OperatorKind::embedding, "embedding", "looks up one row of the embedding a token",
-     "bytes = tokens * hidden * b", "Vaswani et al. 2017, section 3.4", "rows are not reused within a pass"},
+    {OperatorKind::embedding, "embedding", "looks up one row of the embedding a token", "bytes = tokens * hidden * b",
+     "Vaswani et al. 2017, section 3.4", "rows are not reused within a pass"},
     {OperatorKind::matrix_product, "matrix_product", "tokens times a weight matrix",
      "FLOP = 2 m n k; bytes = n k b_w + m (n + k) b_a; m rounded up to the kernel's tile in time",
      "Williams, Waterman & Patterson 2009 (roofline); the lecture at 02:10", "weights are read once a pass and rank"},
@@ -46,43 +56,50 @@ inline constexpr std::array<OperatorRow, operator_kind_count> operator_rows{{
      "FLOP = 2 h (d_qk + d_v) pairs; pairs = n c + n (n + 1)/2 within the window; bytes = KV of prefix and prompt, once",
      "Dao 2023, FlashAttention-2, section 3.1", "causal tiles above the diagonal are skipped; scores stay on chip"},
     {OperatorKind::latent_decode, "latent_decode", "one new token a sequence against the latents it keeps (absorbed)",
-     "FLOP = 2 q h (2 r + d_rope) a; bytes = a (r + d_rope) b_kv on every tensor-parallel rank",
-     "DeepSeek-V2 report, section 2.1.2", "up-projections are absorbed into query and output"},
+     "FLOP = 2 q h (2 r + d_rope) a; bytes = a (r + d_rope) b_kv on every tensor-parallel rank", "DeepSeek-V2 report, section 2.1.2",
+     "up-projections are absorbed into query and output"},
     {OperatorKind::latent_prefill, "latent_prefill", "every new token against expanded keys and values",
-     "FLOP = 2 h (d_qk + d_v) pairs; bytes = expanded keys and values of the context, once",
-     "DeepSeek-V2 report, section 2.1.2", "latents are expanded for the whole context"},
-    {OperatorKind::index_decode, "index_decode", "the indexer scores every kept token",
-     "FLOP = 2 q h_i d_i c; bytes = c d_i b_i", "DeepSeek-V3.2-Exp report, section 2.1", "indexer keys in FP8, whole on every rank"},
-    {OperatorKind::index_prefill, "index_prefill", "the indexer scores every pair",
-     "FLOP = 2 h_i d_i pairs; bytes = c d_i b_i", "DeepSeek-V3.2-Exp report, section 2.1", "indexer keys in FP8, whole on every rank"},
+     "FLOP = 2 h (d_qk + d_v) pairs; bytes = expanded keys and values of the context, once", "DeepSeek-V2 report, section 2.1.2",
+     "latents are expanded for the whole context"},
+    {OperatorKind::index_decode, "index_decode", "the indexer scores every kept token", "FLOP = 2 q h_i d_i c; bytes = c d_i b_i",
+     "DeepSeek-V3.2-Exp report, section 2.1", "indexer keys in FP8, whole on every rank"},
+    {OperatorKind::index_prefill, "index_prefill", "the indexer scores every pair", "FLOP = 2 h_i d_i pairs; bytes = c d_i b_i",
+     "DeepSeek-V3.2-Exp report, section 2.1", "indexer keys in FP8, whole on every rank"},
     {OperatorKind::recurrent_decode, "recurrent_decode", "advances the state of every sequence by its new tokens",
      "FLOP = f tokens state elements; bytes = 2 state (read and written) a sequence, and the tokens' vectors",
      "Dao & Gu 2024, Mamba-2, section 6; Yang et al. 2024, Gated DeltaNet, section 3",
      "f = 6 (Mamba: decay, outer product, read) or 8 (delta rule: read, correct, outer product, decay); state in FP32"},
     {OperatorKind::recurrent_prefill, "recurrent_prefill", "runs the prompts through the state, chunk by chunk",
      "FLOP = f tokens state elements; bytes = 2 state a sequence, and the tokens' vectors",
-     "Dao & Gu 2024, Mamba-2, section 6; Yang et al. 2024, Gated DeltaNet, section 3", "as recurrent_decode; the state stays on chip between chunks"},
-    {OperatorKind::elementwise, "elementwise", "norms, rope, activations, residual, routing",
-     "bytes = tokens * vectors read and written", "count of the layer's vectors", "each kernel reads and writes HBM; adjacent ones are fused"},
+     "Dao & Gu 2024, Mamba-2, section 6; Yang et al. 2024, Gated DeltaNet, section 3",
+     "as recurrent_decode; the state stays on chip between chunks"},
+    {OperatorKind::elementwise, "elementwise", "norms, rope, activations, residual, routing", "bytes = tokens * vectors read and written",
+     "count of the layer's vectors", "each kernel reads and writes HBM; adjacent ones are fused"},
     {OperatorKind::sampling, "sampling", "picks a token from the logits", "bytes = sequences * vocabulary * 4 B * passes over the logits",
      "vLLM documentation, V1 sampler", "logits in FP32, read for the soft-max and for the choice"},
     {OperatorKind::all_reduce, "all_reduce", "sums partial results over the ranks",
-     "best of one-shot, two-shot, tree, ring; see collectives", "Thakur et al. 2005", "links run one way at the calibration's share of their peak"},
+     "best of one-shot, two-shot, tree, ring; see collectives", "Thakur et al. 2005",
+     "links run one way at the calibration's share of their peak"},
     {OperatorKind::all_gather, "all_gather", "collects every rank's part", "(p - 1)/p n / b + hop", "Thakur et al. 2005", "as all_reduce"},
-    {OperatorKind::reduce_scatter, "reduce_scatter", "sums and leaves each rank its part", "(p - 1)/p n / b + hop", "Thakur et al. 2005", "as all_reduce"},
+    {OperatorKind::reduce_scatter, "reduce_scatter", "sums and leaves each rank its part", "(p - 1)/p n / b + hop", "Thakur et al. 2005",
+     "as all_reduce"},
     {OperatorKind::dispatch, "dispatch", "sends tokens to the ranks of their experts",
-     "bytes = tokens * distinct other ranks * hidden * b_wire; distinct = R (1 - (1 - 1/R)^k)", "DeepSeek-AI, DeepEP README; the lecture at 39:54",
+     "bytes = tokens * distinct other ranks * hidden * b_wire; distinct = R (1 - (1 - 1/R)^k)",
+     "DeepSeek-AI, DeepEP README; the lecture at 39:54",
      "one copy a token and rank, one a token and domain over the scale-out network; uniform routing"},
-    {OperatorKind::combine, "combine", "brings the experts' results back", "as dispatch, in 16 bits", "DeepSeek-AI, DeepEP README", "as dispatch"},
-    {OperatorKind::stage_hop, "stage_hop", "hands the residual stream to the next pipeline stage", "bytes = tokens * hidden * 2 B / tp, then gathered",
-     "Narayanan et al. 2021, section 4.1 (scatter/gather)", "each tensor-parallel rank sends its share"},
+    {OperatorKind::combine, "combine", "brings the experts' results back", "as dispatch, in 16 bits", "DeepSeek-AI, DeepEP README",
+     "as dispatch"},
+    {OperatorKind::stage_hop, "stage_hop", "hands the residual stream to the next pipeline stage",
+     "bytes = tokens * hidden * 2 B / tp, then gathered", "Narayanan et al. 2021, section 4.1 (scatter/gather)",
+     "each tensor-parallel rank sends its share"},
 }};
 constexpr const OperatorRow& row(OperatorKind kind) { return operator_rows[static_cast<std::size_t>(kind)]; }
 
 // What binds a pass. `launches` holds kernel launches and hops' latency on the chip; `engine` the host's work a step.
 enum class Binder : unsigned char { weights, kv, activations, flops, collectives, launches, engine };
 inline constexpr int binder_count = 7;
-inline constexpr std::array<std::string_view, binder_count> binder_names{"weights", "kv", "activations", "flops", "collectives", "launches", "engine"};
+inline constexpr std::array<std::string_view, binder_count> binder_names{"weights",     "kv",       "activations", "flops",
+                                                                         "collectives", "launches", "engine"};
 
 // Which tokens an attention kernel's query sees, of `window`, and how many are kept; one layer's, on one rank.
 struct Reach {

@@ -122,7 +122,8 @@ double root(F value, double low, double high) {
   if (low_value >= 0) return low;
   int side = 0;
   for (int i = 0; i < 60 && high - low > 1e-9 * high; ++i) {
-    double middle = (i % 3 == 2 || high_value > 1e200) ? 0.5 * (low + high) : (low * high_value - high * low_value) / (high_value - low_value);
+    double middle =
+        (i % 3 == 2 || high_value > 1e200) ? 0.5 * (low + high) : (low * high_value - high * low_value) / (high_value - low_value);
     if (!(middle > low && middle < high)) middle = 0.5 * (low + high);
     const double v = value(middle);
     if (v > 0) {
@@ -141,7 +142,8 @@ double root(F value, double low, double high) {
 }
 
 Infeasible out_of_memory(const MemoryUse& memory, double sequences) {
-  return {Infeasible::Constraint::memory, (memory.budget - memory.left() + sequences * memory.sequence).in(unit::B), memory.budget.in(unit::B)};
+  return {Infeasible::Constraint::memory, (memory.budget - memory.left() + sequences * memory.sequence).in(unit::B),
+          memory.budget.in(unit::B)};
 }
 
 Serving answer(const Replica& replica, const Operation& o, double decoding, double replicas) {
@@ -202,7 +204,8 @@ std::expected<Serving, Infeasible> closed_loop(const CompiledPlan& plan, const M
     in_system(0, o);
   }
   if (!o.feasible)
-    return std::unexpected(Infeasible{Infeasible::Constraint::budget, admitted / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
+    return std::unexpected(
+        Infeasible{Infeasible::Constraint::budget, admitted / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
   Serving s = answer(replica, o, decoding, replicas);
   s.concurrency = concurrency;
   s.resident_limit = limit;
@@ -223,7 +226,8 @@ std::expected<Serving, Infeasible> fixed_batch(const CompiledPlan& plan, const M
   if (batch > limit) return std::unexpected(out_of_memory(memory, batch / plan.plan().dp));
   const Operation o = replica.at(batch, workload.prompt_cached());
   if (!o.feasible)
-    return std::unexpected(Infeasible{Infeasible::Constraint::budget, batch / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
+    return std::unexpected(
+        Infeasible{Infeasible::Constraint::budget, batch / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
   const double replicas = plan.plan().replicas;
   Serving s = answer(replica, o, batch, replicas);
   s.resident_limit = limit;
@@ -295,8 +299,9 @@ std::expected<Serving, Infeasible> disaggregated(const CompiledPlan& prefill, co
   const Format kv = decode.plan().kv.value_or(model.precision.kv);
   // Every chip of a prefill replica sends its share of the prompt's KV.
   const Bandwidth link = system.scale_out.bandwidth.value * prefill.plan().stage_chips();
-  const Seconds transfer = system.scale_out.bandwidth.stated() ? sequence_bytes(model, kv, workload.prompt.mean()) / link + system.scale_out.latency.value
-                                                               : Seconds{};
+  const Seconds transfer = system.scale_out.bandwidth.stated()
+                               ? sequence_bytes(model, kv, workload.prompt.mean()) / link + system.scale_out.latency.value
+                               : Seconds{};
   struct Decoding {
     Pass pass;
     PassEstimate estimate;
@@ -334,9 +339,11 @@ std::expected<Serving, Infeasible> disaggregated(const CompiledPlan& prefill, co
       x = prefill_capacity;
     }
   } else {
-    if (rate >= prefill_capacity) return std::unexpected(Infeasible{Infeasible::Constraint::rate, rate.coherent(), prefill_capacity.coherent()});
+    if (rate >= prefill_capacity)
+      return std::unexpected(Infeasible{Infeasible::Constraint::rate, rate.coherent(), prefill_capacity.coherent()});
     const auto spare = [&](double v) { return (rate_at(v, decoding_at(v)) - rate).coherent(); };
-    if (steps > 0 && spare(limit) < 0) return std::unexpected(Infeasible{Infeasible::Constraint::rate, rate.coherent(), rate_at(limit, decoding_at(limit)).coherent()});
+    if (steps > 0 && spare(limit) < 0)
+      return std::unexpected(Infeasible{Infeasible::Constraint::rate, rate.coherent(), rate_at(limit, decoding_at(limit)).coherent()});
     if (steps > 0) b = root(spare, 1e-9, limit);
   }
   const Decoding d = decoding_at(b);

@@ -16,6 +16,7 @@
 #include "api/sweep.h"
 #include "files.h"
 #include "render.h"
+#include "validate.h"
 
 namespace {
 
@@ -210,6 +211,7 @@ int main(int argc, char** argv) {
         ->type_name("DIR");
     command.callback([&question, &arguments] { throw CLI::RuntimeError(answer(std::string(question.name), arguments)); });
   }
+  cli::add_validate(app, overlaid, complain);
   CLI::App& lines = *app.add_subcommand("ask", "answer questions from standard input, one JSON object a line");
   lines.footer("Example: echo '{\"question\":\"list\",\"inputs\":{\"kind\":\"chips\"}}' | fareline ask");
   lines.callback([] { throw CLI::RuntimeError(answer_lines()); });

@@ -52,19 +52,8 @@ Expected<Calibration> calibration_of(Inputs& inputs, const Catalogue& catalogue,
     if (!named) return std::unexpected(Error(named.error()).within("calibration"));
     return named;
   }
-  const std::string stack = inputs.text("stack");
-  const Calibration* best = nullptr;
-  std::vector<Calibration> all;
-  for (const std::string& name : catalogue.calibration_names())
-    if (name != "ideal") all.push_back(*catalogue.calibration(name));
-  const auto score = [&](const Calibration& c) {
-    const int on_chip = c.chip == chip.name ? 6 : c.chip == chip.family ? 4 : c.chip == "*" ? 0 : -100;
-    const int on_stack = c.stack.starts_with(stack) ? 2 : c.stack == "*" ? 1 : stack == "generic" ? 0 : -1;
-    return on_chip + on_stack;
-  };
-  for (const Calibration& c : all)
-    if (score(c) >= -1 && (!best || score(c) > score(*best))) best = &c;
-  if (!best) return fail("calibration", "none is known for this chip", "write --calibration ideal for the physical bound");
+  const auto best = catalogue.calibration_for(chip, inputs.text("stack"));
+  if (!best) return std::unexpected(best.error());
   inputs.choose("calibration", best->name, "fareline", best->evidence);
   if (best->chip == "*")
     warnings.push_back(fmt::format("no measurements of {} were fitted: the calibration \"{}\" is a generic one and its band is wide",

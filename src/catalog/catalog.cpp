@@ -249,6 +249,19 @@ Expected<Calibration> Catalogue::calibration(std::string_view name) const {
   return unknown("calibration", name, calibration_names());
 }
 
+Expected<Calibration> Catalogue::calibration_for(const Chip& chip, std::string_view stack) const {
+  const auto score = [&](const Calibration& c) {
+    const int on_chip = c.chip == chip.name ? 6 : c.chip == chip.family ? 4 : c.chip == "*" ? 0 : -100;
+    const int on_stack = c.stack.starts_with(stack) ? 2 : c.stack == "*" ? 1 : stack == "generic" ? 0 : -1;
+    return on_chip + on_stack;
+  };
+  const Calibration* best = nullptr;
+  for (const Calibration& c : calibrations_)
+    if (c.name != "ideal" && score(c) >= -1 && (!best || score(c) > score(*best))) best = &c;
+  if (!best) return fail("calibration", "none is known for this chip", "write --calibration ideal for the physical bound");
+  return *best;
+}
+
 Expected<Model> Catalogue::model(std::string_view name) const {
   const ModelFile* found = nullptr;
   std::string both;

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "validate.h"
+
+#include <cstdio>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "files.h"
+#include "truth/report.h"
+#include "truth/serving_rows.h"
+#include "truth/validate.h"
+
+namespace fareline::cli {
+namespace {
+
+constexpr std::size_t table_bytes = 1'000'000'000;
+
+struct Arguments {
+  std::vector<std::string> files;
+  std::string calibration, plot, csv, data;
+  bool json = false;
+};
+
+Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
+  std::vector<ServingRow> rows;
+  for (const std::string& file : arguments.files) {
+    const auto bytes = read_file(file, table_bytes);
+    if (!bytes) return std::unexpected(bytes.error());
+    auto read = read_serving_rows(file, *bytes);
+    if (!read) return std::unexpected(read.error());
+    rows.insert(rows.end(), std::make_move_iterator(read->begin()), std::make_move_iterator(read->end()));
+  }
+  if (!arguments.calibration.empty())
+    if (const auto named = catalogue.calibration(arguments.calibration); !named)
+      return std::unexpected(Error(named.error()).within("--calibration"));
+  const Validation validation = validate(catalogue, std::move(rows), arguments.calibration);
+  if (!arguments.csv.empty()) {
+    const auto text = to_csv(validation);
+    if (!text) return std::unexpected(text.error());
+    if (const auto written = write_file(arguments.csv, *text); !written) return written;
+  }
+  if (!arguments.plot.empty()) {
+    const auto text = to_svg(validation);
+    if (!text) return std::unexpected(text.error());
+    if (const auto written = write_file(arguments.plot, *text); !written) return written;
+  }
+  if (arguments.csv == "-" || arguments.plot == "-") return {};
+  using Json = nlohmann::ordered_json;
+  const std::string text = arguments.json ? to_json(validation, arguments.files).dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+                                          : to_text(validation);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return {};
+}
+
+}  // namespace
+
+void add_validate(CLI::App& app, Expected<Catalogue> (*catalogue_at)(const std::string&), int (*complain)(const Error&)) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App& command =
+      *app.add_subcommand("validate", "how far predictions are from measurements: every row predicted with no access to its result");
+  command.footer("Example: fareline validate measurements.csv.gz --plot errors.svg");
+  std::string known;
+  for (const ServingTable& table : serving_tables()) known += (known.empty() ? "" : "; ") + std::string(table.summary);
+  command.add_option("files", arguments->files, "tables of measurements, CSV or gzipped CSV: " + known)->required()->type_name("FILE");
+  command
+      .add_option("--calibration", arguments->calibration,
+                  "a calibration's name, or ideal; else the nearest evidence for each row's chip and engine")
+      ->type_name("");
+  command
+      .add_option("--plot", arguments->plot,
+                  "write predicted against measured, and the error by group, as SVG here (- for standard output)")
+      ->type_name("FILE");
+  command.add_option("--csv", arguments->csv, "write every row's prediction and measurement as CSV here (- for standard output)")
+      ->type_name("FILE");
+  command.add_flag("--json", arguments->json, "answer as JSON");
+  command.add_option("--data", arguments->data, "a folder laid out as data/ whose files are added to the catalogue or replace its own")
+      ->type_name("DIR");
+  command.callback([arguments, catalogue_at, complain] {
+    const auto done = [&]() -> Expected<void> {
+      if (arguments->data.empty()) return write(*arguments, Catalogue::built_in());
+      const auto catalogue = catalogue_at(arguments->data);
+      if (!catalogue) return std::unexpected(catalogue.error());
+      return write(*arguments, *catalogue);
+    }();
+    throw CLI::RuntimeError(done ? 0 : complain(done.error()));
+  });
+}
+
+}  // namespace fareline::cli

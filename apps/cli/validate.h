@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// "fareline validate": opens the tables, hands their bytes to the truth layer, writes what it tells.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "catalog/catalog.h"
+#include "units/error.h"
+
+namespace fareline::cli {
+
+// Adds the command to `app`; parsing it runs it. `catalogue_at` reads the catalogue with a folder's files laid over it.
+void add_validate(CLI::App& app, Expected<Catalogue> (*catalogue_at)(const std::string& folder), int (*complain)(const Error&));
+
+}  // namespace fareline::cli

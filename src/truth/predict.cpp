@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// One setup predicted.
+#include <algorithm>
+
+#include "perf/compiled_plan.h"
+#include "perf/memory.h"
+#include "perf/serving.h"
+#include "truth/validate.h"
+
+namespace fareline {
+namespace {
+
+Plan plan_of(const ServingSetup& s, const PoolLayout& pool) {
+  Plan plan;
+  plan.tp = pool.tp;
+  plan.ep = pool.ep;
+  plan.pp = pool.pp;
+  plan.dp = pool.dp;
+  plan.replicas = pool.replicas;
+  plan.weights = s.weights;
+  plan.experts = s.experts;
+  plan.kv = s.kv;
+  plan.activations = s.activations;
+  plan.expert_skew = 0.5;  // as api/setting.h's default
+  plan.token_budget = s.token_budget;
+  plan.memory_fraction = s.memory_fraction;
+  plan.reserve = 2 * unit::GB;  // as api/setting.h's default
+  return plan;
+}
+
+std::string reason(const Infeasible& infeasible) {
+  using C = Infeasible::Constraint;
+  switch (infeasible.constraint) {
+    case C::memory: return "fareline finds no room for it in memory";
+    case C::budget: return "its step has no room for prompts beside the decoding sequences";
+    case C::rate: return "fareline finds the load beyond what the system carries";
+    case C::domain: return "it takes more chips than the system has";
+    default: return "the model does not divide over its layout";
+  }
+}
+
+Predicted<Seconds> banded(Seconds value, Seconds floor, Band band) {
+  return {value, floor, max(floor, value * band.low), value * band.high};
+}
+
+Predicted<TokenRate> banded(TokenRate value, TokenRate ceiling, Band band) {
+  return {value, ceiling, value * band.low, min(ceiling, value * band.high)};
+}
+
+// One batch: all prompts prefilled in steps of the token budget, then every sequence decodes to the end.
+ServingPrediction of_batch(const CompiledPlan& plan, const Calibration& calibration, const ServingSetup& s, const Workload& workload,
+                           bool counts_prompt) {
+  const double prompt = workload.prompt.mean(), output = workload.output.mean();
+  const PassEstimate prefill = plan.estimate({.prefill_sequences = s.sequences, .prefill_tokens = prompt});
+  const double steps = std::max(0.0, output - 1);
+  const PassEstimate decode = plan.estimate({.decode_sequences = s.sequences, .decode_context = prompt + output / 2});
+  const Seconds whole = prefill.time + steps * decode.time, least = prefill.floor + steps * decode.floor;
+  const Tokens tokens = s.sequences * (output + (counts_prompt ? prompt : 0)) * unit::token / s.layout.chips();
+  ServingPrediction p{.ttft = banded(prefill.time, prefill.floor, calibration.pass), .calibration = calibration.name};
+  if (steps > 0) p.tpot = banded(decode.time, decode.floor, calibration.pass);
+  p.throughput = banded(tokens / whole, tokens / least, calibration.throughput);
+  return p;
+}
+
+}  // namespace
+
+std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue, const ServingSetup& s, bool counts_prompt,
+                                                      std::string_view named) {
+  const auto model = catalogue.model(s.model);
+  if (!model) return std::unexpected("the model is unknown");
+  const auto system = catalogue.system(s.system);
+  if (!system) return std::unexpected("the system is unknown");
+  const auto calibration = named.empty() ? catalogue.calibration_for(system->chip, s.stack) : catalogue.calibration(named);
+  if (!calibration) return std::unexpected("no calibration is known for the chip");
+  const Workload workload{.prompt = {s.prompt, s.shortest}, .output = {s.output, s.shortest}};
+  const Speculation speculation{.draft = s.draft, .yield = s.accepted, .by_mtp = s.draft > 0 && !model->mtp.empty()};
+  const Plan plan = plan_of(s, s.layout);
+  const auto compiled = compile(*model, *system, *calibration, plan);
+  if (!compiled) return std::unexpected(reason(compiled.error()));
+  if (s.load == Load::batch) return of_batch(*compiled, *calibration, s, workload, counts_prompt);
+
+  const double kept = workload.prompt.mean() + workload.output.biased_mean() / 2;
+  const MemoryUse memory = memory_use(*model, *system, plan, kept);
+  const auto serving = [&]() -> std::expected<Serving, Infeasible> {
+    if (s.prefill) {
+      const auto front = compile(*model, *system, *calibration, plan_of(s, *s.prefill));
+      if (!front) return std::unexpected(front.error());
+      return disaggregated(*front, *compiled, memory, *model, *system, workload, speculation, s.sequences, {});
+    }
+    if (s.load == Load::users) return closed_loop(*compiled, memory, workload, speculation, s.sequences);
+    const double room = most_sequences(memory, plan) * plan.replicas;
+    return closed_loop(*compiled, memory, workload, speculation, s.sequences > 0 ? std::min(room, s.sequences) : room);
+  }();
+  if (!serving) return std::unexpected(reason(serving.error()));
+  const Tokens tokens = (workload.output.mean() + (counts_prompt ? workload.prompt.mean() : 0)) * unit::token / s.chips();
+  return ServingPrediction{.ttft = banded(serving->ttft.value, serving->ttft.floor, calibration->ttft),
+                           .tpot = banded(serving->tpot.value, serving->tpot.floor, calibration->tpot),
+                           .throughput = banded(tokens * serving->rate, tokens * serving->rate_ceiling, calibration->throughput),
+                           .calibration = calibration->name};
+}
+
+}  // namespace fareline

@@ -58,8 +58,9 @@ Expected<Calibration> calibration_of(Inputs& inputs, const Catalogue& catalogue,
   if (best->chip == "*")
     warnings.push_back(fmt::format("no measurements of {} were fitted: the calibration \"{}\" is a generic one and its band is wide",
                                    chip.title, best->name));
-  else if (best->chip != chip.name)
-    warnings.push_back(fmt::format("{} has no fit of its own: the calibration is that of its family, {}", chip.title, best->chip));
+  else if (best->chip != chip.name && best->chip != chip.family)
+    warnings.push_back(fmt::format("no measurements of {} were fitted: the calibration is that of the generation before, {}, with a wider band",
+                                   chip.title, best->chip));
   return *best;
 }
 
@@ -88,6 +89,7 @@ Plan plan_of(const Inputs& inputs) {
   plan.token_budget = inputs.count("token_budget").value_or(plan.token_budget);
   plan.memory_fraction = inputs.number("memory_fraction").value_or(plan.memory_fraction);
   plan.reserve = inputs.quantity<Bytes>("reserve").value_or(Bytes{});
+  plan.mtp = inputs.number("draft").value_or(0) > 0 && inputs.text("draft_by") == "mtp";
   return plan;
 }
 

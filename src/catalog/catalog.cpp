@@ -9,6 +9,7 @@
 
 #include "catalog/embedded.h"
 #include "catalog/fields.h"
+#include "units/elementary.h"
 
 namespace fareline {
 namespace {
@@ -251,15 +252,24 @@ Expected<Calibration> Catalogue::calibration(std::string_view name) const {
 
 Expected<Calibration> Catalogue::calibration_for(const Chip& chip, std::string_view stack) const {
   const auto score = [&](const Calibration& c) {
-    const int on_chip = c.chip == chip.name ? 6 : c.chip == chip.family ? 4 : c.chip == "*" ? 0 : -100;
-    const int on_stack = c.stack.starts_with(stack) ? 2 : c.stack == "*" ? 1 : stack == "generic" ? 0 : -1;
-    return on_chip + on_stack;
+    const bool kin = chip.family.starts_with(c.chip + "-");  // blackwell-ultra takes blackwell's
+    const int on_chip = c.chip == chip.name ? 8 : c.chip == chip.family ? 6 : kin ? 4 : c.chip == "*" ? 0 : -100;
+    return on_chip + (c.stack.starts_with(stack) ? 2 : c.stack == "*" ? 1 : 0);
   };
   const Calibration* best = nullptr;
   for (const Calibration& c : calibrations_)
-    if (c.name != "ideal" && score(c) >= -1 && (!best || score(c) > score(*best))) best = &c;
+    if (c.name != "ideal" && score(c) >= 0 && (!best || score(c) > score(*best))) best = &c;
   if (!best) return fail("calibration", "none is known for this chip", "write --calibration ideal for the physical bound");
-  return *best;
+  Calibration found = *best;
+  if (found.chip != chip.name && found.chip != chip.family && found.chip != "*") {
+    // A chip of a family's next generation: residuals of kernels fitted on one chip and tried on its kin were up to 1.3 times
+    // as wide (H100 to H200, aiconfigurator's tables).
+    for (Band* band : {&found.pass, &found.tpot, &found.ttft, &found.throughput}) {
+      band->low = power(band->low, 1.3);
+      band->high = power(band->high, 1.3);
+    }
+  }
+  return found;
 }
 
 Expected<Model> Catalogue::model(std::string_view name) const {

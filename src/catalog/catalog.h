@@ -50,8 +50,9 @@ class Catalogue {
   // A model by its Hugging Face name ("meta-llama/Llama-3.1-70B") or the part behind the slash, any case.
   Expected<Model> model(std::string_view name) const;
   Expected<Calibration> calibration(std::string_view name) const;
-  // The calibration with the nearest evidence for `chip` under `stack` ("vllm", "generic" for any): the chip's own before its
-  // family's before any, then the stack's own before any. "ideal" is never nearest. Errors: none is known for the chip.
+  // The calibration with the nearest evidence for `chip` under `stack` ("vllm"): the chip's own before its family's, before
+  // that of an earlier generation of the family (whose bands are widened), before any; then the stack's own before any.
+  // "ideal" is never nearest. Errors: none is known for the chip.
   Expected<Calibration> calibration_for(const Chip& chip, std::string_view stack) const;
 
   std::vector<std::string> chip_names() const, system_names() const, model_names() const, calibration_names() const;

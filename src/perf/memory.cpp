@@ -68,7 +68,8 @@ MemoryUse memory_use(const Model& model, const System& system, const Plan& plan,
   stage_weights.front() += matrix_bytes(model.embedding, plan);
   if (!model.tied_embeddings || plan.pp > 1) stage_weights.back() += matrix_bytes(model.lm_head, plan);
   for (const Matrix& m : model.other) stage_weights.back() += matrix_bytes(m, plan);
-  for (const Layer& layer : model.mtp) stage_weights.back() += layer_bytes(layer, plan);
+  if (plan.mtp)
+    for (const Layer& layer : model.mtp) stage_weights.back() += layer_bytes(layer, plan);
 
   MemoryUse use;
   use.physical = system.chip.hbm_capacity.value;

@@ -25,6 +25,7 @@ struct Plan {
   double memory_fraction = 0.9;  // of usable memory, what the engine may take
   Bytes reserve{};               // what the engine's runtime takes besides
   int page_tokens = 16;          // tokens of a KV page
+  bool mtp = false;              // the MTP module is loaded, to draft
   int stage_chips() const { return tp * dp * cp; }
   int replica_chips() const { return stage_chips() * pp; }
   int chips() const { return replica_chips() * replicas; }

@@ -54,11 +54,11 @@ struct Compiler {
   // A product in `rate` that is fed 16-bit activations narrows them first, in a kernel of its own.
   static bool narrows_activations(Format kept, Format rate) { return rate == row(kept).rate && row(rate).bits < 16; }
 
-  void elementwise(std::string_view label, double rows_of_hidden, double launches, double weight_elements = 0, bool stage_width = false) {
+  void elementwise(std::string_view label, double rows_of_hidden, double launches, Bytes weights = {}, bool stage_width = false) {
     Operator op = base(OperatorKind::elementwise, Kernel::elementwise, label, Format::bf16, Format::bf16);
     op.launches = launches;
     op.row_bytes = rows_of_hidden * stream_element;
-    op.weight_bytes = weight_elements * stream_element;
+    op.weight_bytes = weights;
     op.over_stage_width = stage_width;
     operators.push_back(op);
   }
@@ -66,6 +66,12 @@ struct Compiler {
   // Pieces a matrix is really cut into: more ranks than pieces hold duplicates.
   static double pieces(const Matrix& matrix, int ranks) {
     return static_cast<double>(std::min<std::int64_t>(std::max<std::int64_t>(matrix.shards_most, 1), ranks));
+  }
+
+  // What a rank reads of a vector: a norm, a bias, a convolution.
+  Bytes vector_bytes(const Matrix& m) const {
+    const double cut = m.split == Split::replicated ? 1 : pieces(m, plan.tp);
+    return static_cast<double>(m.parameters()) / cut * element_bytes(kept_format(m, plan));
   }
 
   // Kernels of the matrices of one op: one product, their outputs side by side.
@@ -80,6 +86,7 @@ struct Compiler {
     double elements = 0, outputs = 0, inputs = 0;
     Bytes weights;
     for (const Matrix* m = first; m != last; ++m) {
+      if (m->use != first->use) continue;  // a bias among them: it is added, not multiplied
       const double cut = m->split == Split::replicated ? 1 : pieces(*m, ranks);
       const double mine = static_cast<double>(m->parameters()) / cut;
       elements += mine;
@@ -104,8 +111,13 @@ struct Compiler {
   void experts(const Layer& l) {
     const Matrix* first = nullptr;
     double elements = 0;
+    Bytes biases;  // of one expert
     for (const Matrix& m : l.matrices) {
-      if (m.split != Split::experts || m.use == Use::elementwise) continue;
+      if (m.split != Split::experts) continue;
+      if (m.use == Use::elementwise) {
+        biases += static_cast<double>(m.inputs * m.outputs) / plan.expert_tp() * element_bytes(kept_format(m, plan));
+        continue;
+      }
       if (!first) first = &m;
       elements += static_cast<double>(m.inputs) * static_cast<double>(m.outputs) / plan.expert_tp();
     }
@@ -118,7 +130,7 @@ struct Compiler {
     const double count = static_cast<double>(first->copies), here = divide_up(count, plan.ep);
     const double width = static_cast<double>(f.intermediate) / plan.expert_tp(), gates = f.matrices - 1;
     op.flop = 2 * elements * unit::flop;
-    op.weight_bytes = here * elements * element_bytes(kept);
+    op.weight_bytes = here * (elements * element_bytes(kept) + biases);
     op.pair_bytes = 2 * expert_hidden * activation + 2 * gates * width * stream_element + width * activation;
     op.row_bytes = 2 * expert_hidden * stream_element;
     op.over_stage_width = true;
@@ -199,12 +211,13 @@ struct Compiler {
         const bool mamba = a.kind == AttentionKind::mamba;
         const double state = static_cast<double>(a.state_heads) * a.state_rows * a.state_columns / plan.tp;
         const double convolution = static_cast<double>(a.conv_channels) * a.conv_taps / plan.tp;
+        const double rolling = static_cast<double>(a.conv_channels) * std::max(0, a.conv_taps - 1) / plan.tp;  // the inputs kept of it
         for (const bool decode : {true, false}) {
           Operator op = base(decode ? OperatorKind::recurrent_decode : OperatorKind::recurrent_prefill,
                              decode ? Kernel::recurrent_decode : Kernel::recurrent_prefill, decode ? "state (decode)" : "state (prefill)",
                              Format::bf16, rate16);
           op.flop = ((mamba ? 6 : 8) * state + 2 * convolution) * unit::flop;
-          op.kept_bytes = state * state_element + convolution * stream_element;
+          op.kept_bytes = state * state_element + rolling * stream_element;
           op.row_bytes = (2.0 * a.conv_channels + 2.0 * a.state_heads * std::max(a.state_rows, a.state_columns)) / plan.tp * stream_element;
           op.launches = 2;
           op.items = static_cast<double>(a.state_heads) / plan.tp;
@@ -277,9 +290,9 @@ struct Compiler {
     const bool moe = f.experts > 0;
     active_experts = f.active_experts;
     expert_hidden = f.expert_hidden > 0 ? f.expert_hidden : model.hidden;
-    double vectors = 0;
+    Bytes vectors;
     for (const Matrix& m : l.matrices)
-      if (m.use == Use::elementwise) vectors += static_cast<double>(m.parameters());
+      if (m.use == Use::elementwise && m.split != Split::experts) vectors += vector_bytes(m);
 
     // Each norm reads the stream and the last result, adds, and writes both the stream and what is normalised.
     elementwise("norms", l.norms * (2 + 2 * streams) * h, l.norms, vectors);
@@ -347,7 +360,10 @@ struct Compiler {
   }
 
   void tail() {
-    elementwise("final norm", 3.0 * model.hidden, 1);
+    Bytes norm;
+    for (const Matrix& m : model.other)
+      if (m.use == Use::elementwise) norm += vector_bytes(m);
+    elementwise("final norm", 3.0 * model.hidden, 1, norm);
     operators.back().use = Use::last_tokens;
     product(&model.lm_head, &model.lm_head + 1);
     const double vocabulary = static_cast<double>(model.vocabulary);
@@ -375,6 +391,8 @@ struct Compiler {
 std::optional<Infeasible> indivisible(const Model& model, const System& system, const Plan& plan) {
   using Constraint = Infeasible::Constraint;
   const auto no = [](Constraint constraint, double needed, double available) { return Infeasible{constraint, needed, available}; };
+  const auto multiplies = [&](Format f) { return system.chip.peak[static_cast<std::size_t>(f)].value > FlopRate{}; };
+  if (!multiplies(Format::bf16) && !multiplies(Format::tf32) && !multiplies(Format::fp32)) return no(Constraint::format, row(Format::bf16).bits, 0);
   if (plan.stage_chips() % plan.ep != 0) return no(Constraint::ranks, plan.ep, plan.stage_chips());
   if (plan.pp > model.layers()) return no(Constraint::layers, plan.pp, model.layers());
   if (plan.replica_chips() > 1 && plan.replica_chips() > system.domain && !system.scale_out.bandwidth.stated())
@@ -417,7 +435,7 @@ Format multiply_rate(Format weights, std::optional<Format> activations, const Ch
       case Format::fp8:
       case Format::int8: rate = Format::bf16; break;  // weights are widened to 16 bits
       case Format::bf16: rate = has(Format::tf32) ? Format::tf32 : Format::fp32; break;
-      default: return Format::fp32;
+      default: return has(Format::fp32) ? Format::fp32 : Format::bf16;
     }
   }
   return rate;

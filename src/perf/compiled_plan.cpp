@@ -129,8 +129,12 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
     case OperatorKind::index_decode: {
       if (shape.decode_sequences <= 0) return cost;
       const double entries = attended(op.reach, shape.decode_context + shape.tokens_per_sequence) / op.context_shards;
+      // Tokens verified together see one another causally.
+      const double pairs = shape.tokens_per_sequence == 1
+                               ? entries
+                               : attended_pairs(op.reach, shape.decode_context, shape.tokens_per_sequence) / op.context_shards;
       const double queries = op.group_rows * shape.tokens_per_sequence;
-      cost.flops = shape.decode_sequences * shape.tokens_per_sequence * entries * op.flop;
+      cost.flops = shape.decode_sequences * pairs * op.flop;
       kept = shape.decode_sequences * entries * op.kept_bytes;
       cost.activations = shape.decode_sequences * shape.tokens_per_sequence * op.row_bytes;
       executed = (queries > 0 ? std::ceil(queries / op.tile) * op.tile / queries : 1) * cost.flops;
@@ -143,10 +147,9 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
     case OperatorKind::index_prefill: {
       if (shape.prefill_sequences <= 0 || shape.prefill_tokens <= 0) return cost;
       const double pairs = attended_pairs(op.reach, shape.prefill_context, shape.prefill_tokens) / op.context_shards;
-      const double before = op.reach.window > 0 && op.reach.compress <= 1 ? std::min(shape.prefill_context, op.reach.window)
-                                                                        : shape.prefill_context / op.reach.compress;
+      const double entries = entries_read(op.reach, shape.prefill_context, shape.prefill_tokens);
       cost.flops = shape.prefill_sequences * pairs * op.flop;
-      kept = shape.prefill_sequences * (before + shape.prefill_tokens / op.reach.compress) / op.context_shards * op.kept_bytes;
+      kept = shape.prefill_sequences * entries / op.context_shards * op.kept_bytes;
       cost.activations = shape.prefill_sequences * shape.prefill_tokens / op.context_shards * op.row_bytes;
       executed = op.padding * cost.flops;
       items = shape.prefill_sequences * std::ceil(shape.prefill_tokens / op.context_shards / op.tile) * op.items;

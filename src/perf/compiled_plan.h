@@ -77,7 +77,8 @@ std::expected<CompiledPlan, Infeasible> compile(const Model& model, const System
 // Assumes: embeddings, LM head, router, norms stay as published.
 Format kept_format(const Matrix& matrix, const Plan& plan);
 // Returns the row of the peak table a product of weights in `weights` runs at: the weights' own where the chip has it and the
-// activations allow, else the next wider. Source: NVIDIA, cuBLAS and TensorRT-LLM documentation on weight-only formats.
+// activations allow, else the next wider, else bf16. Source: NVIDIA, cuBLAS and TensorRT-LLM documentation on weight-only formats;
+// JAX documentation, jax.default_matmul_precision (a chip without FP32 multiplies it as bfloat16 by default).
 // Assumes: narrower weights are widened in registers at no cost of their own.
 Format multiply_rate(Format weights, std::optional<Format> activations, const Chip& chip);
 

@@ -47,4 +47,11 @@ double attended_pairs(const Reach& reach, double before, double fresh) {
   return capped_pairs(before, fresh, reach.window);
 }
 
+double entries_read(const Reach& reach, double before, double fresh) {
+  if (reach.compress > 1) return (before + fresh) / reach.compress + (reach.window > 0 ? std::min(before, reach.window) + fresh : 0);
+  if (reach.window <= 0) return before + fresh;
+  if (reach.kind == AttentionKind::chunked) return before - std::floor(before / reach.window) * reach.window + fresh;
+  return std::min(before, reach.window) + fresh;
+}
+
 }  // namespace fareline

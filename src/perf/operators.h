@@ -118,6 +118,11 @@ double attended(const Reach& reach, double context);
 // Source: Dao 2023, section 3.1 (causal count). Assumes: as attended; exact for whole numbers (chunks counted exactly).
 double attended_pairs(const Reach& reach, double before, double fresh);
 
+// Returns the kept entries that `fresh` new tokens after `before` tokens read between them, each once.
+// Equation: n + c; within a window n + min(c, w); in chunks n + c mod w; pooled (n + c)/m, and whole ones within the window.
+// Source: Dao 2023, section 3.1. Assumes: scores are tiled, so that an entry is read once however many of the tokens see it.
+double entries_read(const Reach& reach, double before, double fresh);
+
 // What a compiled plan keeps of one operator: coefficients of the pass's counts, for the slowest rank.
 struct Operator {
   OperatorKind kind{};

@@ -15,7 +15,8 @@ struct Operation {
   PassEstimate decode, mixed;
   Seconds draft_time;
   Seconds period, period_floor;   // one decode step of every sequence
-  Seconds prefill;                // E: engine time a prompt adds
+  Seconds prefill;                // E: engine time a prompt adds to the steps of those it meets
+  Seconds prompt_time;            // engine time that serves prompts, the decode steps they meet left out
   Seconds service;                // S: mixed-step time a prompt occupies
   Seconds own_prefill, own_prefill_floor;  // first chunk in to first token out
   Seconds total, total_floor;     // T
@@ -39,7 +40,8 @@ struct Replica {
     return p.token_budget - std::max(decoding, 0.0) / (p.dp * p.pp) * (1 + speculation.draft);
   }
 
-  Operation at(double decoding, double cached_tokens) const {
+  // `others` is the share of the load that a request meets: (C - 1)/C in a closed loop, where nobody meets himself, 1 in an open one.
+  Operation at(double decoding, double cached_tokens, double others) const {
     const Plan& p = plan.plan();
     Operation o;
     const double sequences = decoding > 0 ? std::max(decoding, 1.0) : 0;
@@ -64,6 +66,7 @@ struct Replica {
     for (int round = 0; round < 3; ++round) {
       const double tokens = std::min(fresh, here);
       o.mixed_pass = o.decode_pass;
+      o.mixed_pass.decode_sequences = others * decoding;
       o.mixed_pass.prefill_sequences = together;
       o.mixed_pass.prefill_tokens = tokens;
       o.mixed_pass.prefill_context = cached_tokens;
@@ -81,11 +84,13 @@ struct Replica {
       o.mixed_steps = std::max(1.0, chunks) / together;
       o.service = o.mixed_steps * first;
       o.prefill = o.mixed_steps * max(Seconds{}, first - o.decode.stage_time);
-      o.total = o.prefill + (sequences > 0 ? steps() / decoding * o.period : Seconds{});
+      o.prompt_time = o.mixed_steps * max(Seconds{}, first - others * std::min(decoding, 1.0) * o.decode.stage_time);
+      o.total = sequences > 0 ? others * o.prefill + steps() / decoding * o.period : o.prefill;
       const double pure = micro_steps - o.mixed_steps;
       // More prompts than steps to carry them: the batch cannot be sustained.
       if (sequences > 0 && steps() > 0 && pure < -1e-9 * micro_steps) o.feasible = together < most_together;
-      o.total_floor = o.mixed_steps * first_floor + std::max(pure, 0.0) * o.decode.stage_floor;
+      const double pure_floor = sequences > 0 ? steps() * pipelines() / sequences - o.mixed_steps : 0;
+      o.total_floor = o.mixed_steps * first_floor + std::max(pure_floor, 0.0) * o.decode.stage_floor;
       o.total_floor = min(o.total_floor, o.total);
       const double whole = std::ceil(std::max(1.0, chunks) - 1e-9);
       o.own_prefill = plan.engine().prompt + through + (whole - 1) * first;
@@ -146,7 +151,7 @@ Infeasible out_of_memory(const MemoryUse& memory, double sequences) {
           memory.budget.in(unit::B)};
 }
 
-Serving answer(const Replica& replica, const Operation& o, double decoding, double replicas) {
+Serving answer(const Replica& replica, const Operation& o, double decoding, double replicas, double others) {
   Serving s;
   s.decoding = decoding;
   s.decode_pass = o.decode_pass;
@@ -157,23 +162,24 @@ Serving answer(const Replica& replica, const Operation& o, double decoding, doub
   s.together = o.together;
   const double steps = replica.steps(), outputs = std::max(replica.workload.output.mean() - 1, 1.0);
   if (steps > 0) {
-    s.tpot.value = (steps * o.period + decoding * o.prefill) / outputs;
+    s.tpot.value = (steps * o.period + decoding * others * o.prefill) / outputs;
     s.tpot.floor = fareline::min(s.tpot.value, fareline::max(decoding * o.total_floor, steps * o.period_floor) / outputs);
   }
   s.rate = replicas / o.total;
   s.rate_ceiling = replicas / o.total_floor;
   const double cached = replica.workload.prompt_cached();
-  s.prefill_time = o.prefill;
+  s.prefill_time = o.prompt_time;
   if (cached > 0) {
     // The same new tokens with nothing before them: what is left is the prefix.
     Pass pass = o.mixed_pass;
     const Seconds with = replica.plan.estimate(pass).stage_time;
     pass.prefill_context = 0;
     const Seconds without = replica.plan.estimate(pass).stage_time;
-    s.prefix_time = fareline::min(o.prefill, o.mixed_steps * (with - without));
-    s.prefill_time = o.prefill - s.prefix_time;
+    s.prefix_time = fareline::min(o.prompt_time, o.mixed_steps * (with - without));
+    s.prefill_time = o.prompt_time - s.prefix_time;
   }
-  s.decode_time = o.total - o.prefill;
+  // Below one sequence decoding the engine also idles: nobody's step takes longer than its own.
+  if (steps > 0) s.decode_time = fareline::min(fareline::max(Seconds{}, o.total - o.prompt_time), steps * o.period);
   return s;
 }
 
@@ -189,11 +195,11 @@ std::expected<Serving, Infeasible> closed_loop(const CompiledPlan& plan, const M
   const double others = std::max(0.0, 1 - 1 / admitted);
   const double cached = workload.prompt_cached();
   const auto in_system = [&](double decoding, Operation& o) {
-    o = replica.at(decoding, cached);
+    o = replica.at(decoding, cached, others);
     if (!o.feasible) return 1e300;
     const double rate = 1 / o.total.in(unit::s);
     const Seconds wait = wait_before(o.service, std::min(rate * o.service.in(unit::s), 1e6), others);
-    return decoding + rate * (wait + o.own_prefill + 0.5 * o.period).in(unit::s);
+    return decoding + rate * (wait + o.own_prefill + 0.5 * others * std::min(1.0, decoding) * o.period).in(unit::s);
   };
   Operation o;
   double decoding = 0;
@@ -202,11 +208,11 @@ std::expected<Serving, Infeasible> closed_loop(const CompiledPlan& plan, const M
     in_system(decoding, o);
   } else {
     in_system(0, o);
+    o.total = max(o.total, o.own_prefill / admitted);  // fewer users than pipeline stages leave stages idle
   }
   if (!o.feasible)
-    return std::unexpected(
-        Infeasible{Infeasible::Constraint::budget, admitted / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
-  Serving s = answer(replica, o, decoding, replicas);
+    return std::unexpected(Infeasible{Infeasible::Constraint::budget, admitted / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
+  Serving s = answer(replica, o, decoding, replicas, replica.steps() > 0 ? others : 1);
   s.concurrency = concurrency;
   s.resident_limit = limit;
   s.admitted = admitted;
@@ -224,18 +230,29 @@ std::expected<Serving, Infeasible> fixed_batch(const CompiledPlan& plan, const M
   const Replica replica{.plan = plan, .workload = workload, .speculation = speculation};
   const double limit = most_sequences(memory, plan.plan());
   if (batch > limit) return std::unexpected(out_of_memory(memory, batch / plan.plan().dp));
-  const Operation o = replica.at(batch, workload.prompt_cached());
-  if (!o.feasible)
-    return std::unexpected(
-        Infeasible{Infeasible::Constraint::budget, batch / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
-  const double replicas = plan.plan().replicas;
-  Serving s = answer(replica, o, batch, replicas);
+  const double replicas = plan.plan().replicas, decoding = replica.steps() > 0 ? batch : 0;
+  // As many users as keep `batch` decoding: C = B + X (wait + prefill), which the share of others (C - 1)/C depends on.
+  double users = batch, others = 0;
+  Operation o;
+  Seconds queueing;
+  for (int round = 0; round < 60; ++round) {
+    others = std::max(0.0, 1 - 1 / users);
+    o = replica.at(decoding, workload.prompt_cached(), others);
+    if (!o.feasible)
+      return std::unexpected(Infeasible{Infeasible::Constraint::budget, batch / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
+    const double busy = std::min(o.service / o.total, 0.999);
+    queueing = wait_before(o.service, busy, others) + 0.5 * others * std::min(1.0, decoding) * o.period;
+    const double next = decoding + (o.own_prefill + queueing) / o.total;
+    const bool settled = std::abs(next - users) <= 1e-12 * users;
+    users = next;
+    if (settled) break;
+  }
+  Serving s = answer(replica, o, decoding, replicas, others);
   s.resident_limit = limit;
-  const double busy = std::min(o.service / o.total, 0.999);
-  s.queueing = wait_before(o.service, busy, std::max(0.0, 1 - 1 / batch)) + 0.5 * o.period;
+  s.queueing = queueing;
   s.ttft.value = o.own_prefill + s.queueing;
   s.ttft.floor = min(s.ttft.value, o.own_prefill_floor);
-  s.admitted = batch + s.ttft.value / o.total;
+  s.admitted = users;
   s.concurrency = s.admitted * replicas;
   return s;
 }
@@ -251,7 +268,7 @@ std::expected<Serving, Infeasible> open_loop(const CompiledPlan& plan, const Mem
   Operation o;
   // Spare capacity at batch b, increasing in b while batching pays.
   const auto spare = [&](double b) {
-    o = replica.at(b, cached);
+    o = replica.at(b, cached, 1);
     if (!o.feasible) return -each;
     return std::min(1 / o.total.in(unit::s), replica.steps() > 0 ? 1e300 : 1 / o.service.in(unit::s)) - each;
   };
@@ -274,8 +291,9 @@ std::expected<Serving, Infeasible> open_loop(const CompiledPlan& plan, const Mem
   }
   const double busy = each * o.service.in(unit::s);
   if (busy >= 1) return std::unexpected(Infeasible{Infeasible::Constraint::rate, rate.coherent(), replicas / o.service.in(unit::s)});
-  Serving s = answer(replica, o, decoding, replicas);
+  Serving s = answer(replica, o, decoding, replicas, 1);
   s.rate = rate;
+  s.rate_ceiling = max(s.rate_ceiling, rate);  // the root is found to nine digits
   s.resident_limit = limit;
   const Seconds own = o.own_prefill;
   s.queueing = wait_before(o.service, busy, 1) + 0.5 * std::min(1.0, decoding) * o.period;
@@ -294,7 +312,7 @@ std::expected<Serving, Infeasible> disaggregated(const CompiledPlan& prefill, co
   const double servers = prefill.plan().replicas, pools = decode.plan().replicas;
   const double limit = most_sequences(decode_memory, decode.plan());
   if (limit < 1) return std::unexpected(out_of_memory(decode_memory, 1));
-  const Operation p = front.at(0, workload.prompt_cached());
+  const Operation p = front.at(0, workload.prompt_cached(), 1);
   const Frequency prefill_capacity = servers / p.service;
   const Format kv = decode.plan().kv.value_or(model.precision.kv);
   // Every chip of a prefill replica sends its share of the prompt's KV.

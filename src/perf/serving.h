@@ -46,7 +46,7 @@ struct Serving {
   Bounded ttft, tpot;
   Seconds queueing;            // part of TTFT spent waiting
   Frequency rate, rate_ceiling;  // requests a second of all replicas; at the physical floor
-  // Engine time of one replica that one request takes: adds up to replicas / rate while the engine is busy.
+  // Engine time of one replica that one request takes: adds up to replicas / rate while every step has somebody to decode.
   Seconds prefill_time;        // what new prompt tokens add to steps
   Seconds prefix_time;         // what reading the cached prefix adds
   Seconds decode_time;         // its share of the decode steps
@@ -58,9 +58,10 @@ struct Serving {
 };
 
 // Returns the steady state of `concurrency` users over all replicas, each sending its next request when the last is answered.
-// Equation, one replica: a request takes T = E + n t(B) / B of the engine, E = r (t_mixed - t_decode) for its r mixed steps and
-// n = (output - 1) / yield decode steps; X = 1 / T; TPOT = (n t(B) + B E) / (output - 1); C = B + X (wait + prefill) (Little),
-// solved for B; wait = S f rho / (2 (1 - f rho)), S = r t_mixed, rho = X S, f = (C - 1) / C.
+// Equation, one replica: a request takes T = f E + n t(B) / B of the engine, E = r (t_mixed - t_decode) for its r mixed steps and
+// n = (output - 1) / yield decode steps; X = 1 / T; TPOT = (n t(B) + f B E) / (output - 1); C = B + X (wait + prefill) (Little),
+// solved for B; wait = S f rho / (2 (1 - f rho)) + f t / 2, S = r t_mixed, rho = X S, f = (C - 1) / C: nobody waits for himself,
+// and a lone user's T is prefill + n t(1).
 // Source: Little 1961; Pollaczek-Khinchine for deterministic service; Schweitzer 1979 for the closed loop's (C - 1)/C.
 // Assumes: lengths are independent; prompts are served in order; a prompt that fits in a step's budget is not split; requests
 // that find no memory wait outside (and that wait is in TTFT).

@@ -26,7 +26,10 @@ struct Scene {
 
 Scene llama_tp8() {
   const Catalogue& c = Catalogue::built_in();
-  return {.model = *c.model("meta-llama/Meta-Llama-3.1-70B"), .system = *c.system("hgx-h100"), .calibration = *c.calibration("default"), .plan = {.tp = 8}};
+  return {.model = *c.model("meta-llama/Meta-Llama-3.1-70B"),
+          .system = *c.system("hgx-h100"),
+          .calibration = *c.calibration("default"),
+          .plan = {.tp = 8}};
 }
 
 Scene deepseek_ep64() {
@@ -57,7 +60,8 @@ void compile_and_estimate(benchmark::State& state) {
 void two_rooflines(benchmark::State& state) {
   const Scene s = llama_tp8();
   const double parameters = static_cast<double>(count_parameters(s.model).active) / s.plan.tp;
-  const Bytes weights = parameters * element_bytes(Format::bf16), token = kv_bytes_per_token(s.model, element_bytes(Format::bf16)) / s.plan.tp;
+  const Bytes weights = parameters * element_bytes(Format::bf16),
+              token = kv_bytes_per_token(s.model, element_bytes(Format::bf16)) / s.plan.tp;
   const Bandwidth hbm = s.system.chip.hbm_bandwidth.value;
   const FlopRate peak = s.system.chip.peak[static_cast<std::size_t>(Format::bf16)].value;
   int i = 0;

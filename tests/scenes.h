@@ -80,7 +80,8 @@ inline Plan any_plan(const Model& model) {
   plan.ep = moe ? any_power(plan.stage_chips()) : 1;
   plan.replicas = *rc::gen::element(1, 1, 3);
   if (*rc::gen::inRange(0, 2)) plan.kv = *rc::gen::element(Format::bf16, Format::fp8);
-  if (*rc::gen::inRange(0, 2)) plan.weights = *rc::gen::element(Format::bf16, Format::fp8, Format::int8, Format::int4, Format::nvfp4, Format::fp32);
+  if (*rc::gen::inRange(0, 2))
+    plan.weights = *rc::gen::element(Format::bf16, Format::fp8, Format::int8, Format::int4, Format::nvfp4, Format::fp32);
   if (*rc::gen::inRange(0, 3) == 0) plan.activations = *rc::gen::element(Format::bf16, Format::fp8);
   plan.expert_skew = *rc::gen::element(0.0, 0.3, 1.0, 2.5);
   plan.token_budget = *rc::gen::element(256, 2048, 8192);

@@ -157,9 +157,11 @@ Expected<Json> answer_memory(Inputs& inputs, const Catalogue& catalogue) {
        Json::array(
            {line("budget", use.budget, "memory_fraction * usable"),
             line("weights", use.weights, "sum over matrices of elements here * bytes of an element, fullest stage"),
-            line("activations", use.activations, "token_budget * (4 hidden + widest MLP) * 2 B + logits of at most 1024 tokens * 4 B"),
-            line("collectives", use.collectives, "peers * 16 channels * 4 MiB (NCCL_BUFFSIZE)"),
-            line("reserve", use.reserve, "given or default"),
+            line("activations", use.activations,
+                 "larger of token_budget * (4 hidden + 3 widest MLP) * 2 B and token_budget * 3 hidden * 2 B + 1024 vocabulary * 14 B; and "
+                 "routed tokens"),
+            line("collectives", use.collectives, "peers * 16 channels * 4 MiB (NCCL_BUFFSIZE) + 1.75 GiB where ranks share a stage"),
+            line("reserve", use.reserve, "0.25 GiB of the runtime + what is given"),
             line("sequence", use.sequence, "sum over the fullest stage's layers of kept entries * KV heads here * bytes / cp + state")})}};
   for (const std::string& note : parts->model.notes) explain["model"].push_back(note);
   return result_of(std::move(answer), std::move(explain), parts->warnings);

@@ -32,13 +32,16 @@ TEST(RequestBill, AddsUpToWhatTheChipsAndTheStorageCost) {
                      .output = {.longest = static_cast<double>(*rc::gen::inRange(1, 2'000))},
                      .cached = *rc::gen::element(0.0, 0.3, 0.9)};
     const Serving s = rack.serve(w, *rc::gen::element(1.0, 8.0, 64.0));
-    const PrefixStorage storage{.price = 0.05 * unit::usd / (unit::GB * unit::hour), .hold = *rc::gen::inRange(0, 7200) * unit::s, .size = w.prompt_cached() * 327'680 * unit::B};
+    const PrefixStorage storage{.price = 0.05 * unit::usd / (unit::GB * unit::hour),
+                                .hold = *rc::gen::inRange(0, 7200) * unit::s,
+                                .size = w.prompt_cached() * 327'680 * unit::B};
     const RequestBill bill = request_bill(s, 8, chip_rate, storage);
     RC_ASSERT(std::abs((bill.input + bill.prefix + bill.storage + bill.output) / bill.total - 1) < 1e-12);
     RC_ASSERT(std::abs((8 * chip_rate / s.rate + storage.size * storage.hold * storage.price) / bill.total - 1) < 1e-12);
     for (const Dollars part : {bill.input, bill.prefix, bill.storage, bill.output}) RC_ASSERT(part >= Dollars{});
     const TokenPrices prices = token_prices(bill, w);
-    const Dollars back = w.prompt_new() * unit::token * prices.input + w.prompt_cached() * unit::token * prices.cached_input + w.output.mean() * unit::token * prices.output;
+    const Dollars back = w.prompt_new() * unit::token * prices.input + w.prompt_cached() * unit::token * prices.cached_input +
+                         w.output.mean() * unit::token * prices.output;
     RC_ASSERT(std::abs(back / bill.total - 1) < 1e-12);
     RC_ASSERT(std::abs((w.prompt.mean() + w.output.mean()) * unit::token * prices.blended / bill.total - 1) < 1e-12);
   }));
@@ -60,7 +63,8 @@ TEST(TokenPrices, ChargeACachedTokenLessThanANewOneAndANewOneLessThanAnOutput) {
 TEST(RequestBill, OfPoolsApartIsSplitByTheirChips) {
   const Rack rack;
   const Workload w{.prompt = {.longest = 4096}, .output = {.longest = 512}};
-  const Serving s = *disaggregated(rack.compiled, rack.compiled, memory_use(rack.model, rack.system, rack.plan, 5000), rack.model, rack.system, w, {}, 32, {});
+  const Serving s = *disaggregated(rack.compiled, rack.compiled, memory_use(rack.model, rack.system, rack.plan, 5000), rack.model,
+                                   rack.system, w, {}, 32, {});
   const RequestBill bill = request_bill(s, 16, chip_rate, {});
   EXPECT_NEAR(bill.input / bill.output, 1, 1e-12);  // eight chips each
   EXPECT_NEAR(bill.total / (16 * chip_rate / s.rate), 1, 1e-12);
@@ -89,7 +93,8 @@ TEST(RequestBill, ChargesForHoldingAPrefixByBytesAndTime) {
 // 223.4 kWh, at 6.2 cents 13.85 dollars. The figures of the case study's kind: Barroso, Clidaras & Hoelzle, The Datacenter as a
 // Computer, 2nd ed., chapter 6, where a server is written off over three years and power is paid by the kWh with PUE.
 TEST(OwnedRate, IsDepreciationAndPowerByTheHour) {
-  const Ownership server{.chip = 1450 * unit::usd, .life = 3 * unit::year, .power = 170 * unit::W, .pue = 1.8, .electricity = 0.062 * unit::usd / unit::kWh};
+  const Ownership server{
+      .chip = 1450 * unit::usd, .life = 3 * unit::year, .power = 170 * unit::W, .pue = 1.8, .electricity = 0.062 * unit::usd / unit::kWh};
   const double monthly = 1450.0 / 36 + 0.170 * 1.8 * 730 * 0.062;
   EXPECT_NEAR((owned_rate(server) * unit::month).in(unit::usd), monthly, 1e-9);
 }

@@ -18,7 +18,12 @@ using namespace test;
 constexpr Bandwidth up = 450 * unit::GB / unit::s, out = 50 * unit::GB / unit::s;
 
 RankGroup group(int ranks, int in_domain, Seconds latency, Seconds peer = {}) {
-  return {.ranks = ranks, .ranks_in_domain = in_domain, .direct = {latency, up}, .phased = {2 * latency, up}, .out = {3 * latency, out}, .peer = peer};
+  return {.ranks = ranks,
+          .ranks_in_domain = in_domain,
+          .direct = {latency, up},
+          .phased = {2 * latency, up},
+          .out = {3 * latency, out},
+          .peer = peer};
 }
 
 using Collective = Seconds (*)(const RankGroup&, Bytes);
@@ -106,7 +111,8 @@ TEST(ExpectedDistinct, IsTheMeanOfDrawsWithinItsConfidenceInterval) {
       squares += distinct * distinct;
     }
     const double mean = sum / trials;
-    EXPECT_NEAR(expected_distinct(bins, draws), mean, 4 * std::sqrt((squares / trials - mean * mean) / trials) + 1e-12) << bins << ", " << draws;
+    EXPECT_NEAR(expected_distinct(bins, draws), mean, 4 * std::sqrt((squares / trials - mean * mean) / trials) + 1e-12)
+        << bins << ", " << draws;
   }
 }
 

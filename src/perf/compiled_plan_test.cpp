@@ -91,7 +91,8 @@ TEST(Estimate, GrowsWithBatchAndContextWhereNothingIsChunked) {
 
 TEST(Estimate, IsItsFloorOnlyWhenNothingOverlaps) {
   // Ideal kernels run one after another; the floor lets FLOP, bytes and wire overlap over the whole pass.
-  const CompiledPlan plan = *compile(*Catalogue::built_in().model("meta-llama/Meta-Llama-3.1-70B"), *Catalogue::built_in().system("hgx-h100"), ideal(), {.tp = 8});
+  const CompiledPlan plan = *compile(*Catalogue::built_in().model("meta-llama/Meta-Llama-3.1-70B"),
+                                     *Catalogue::built_in().system("hgx-h100"), ideal(), {.tp = 8});
   const PassEstimate e = plan.estimate({.decode_sequences = 1, .decode_context = 0});
   const Seconds wire = e.by_binder[static_cast<std::size_t>(Binder::collectives)];  // 161 hops, which the floor hides behind the weights
   EXPECT_GT(e.time - wire, e.floor);
@@ -172,7 +173,8 @@ TEST(TouchedShare, IsTheMeanUnderGammaPopularityWithinItsConfidenceInterval) {
     std::gamma_distribution<double> popularity(1 / (skew * skew), skew * skew);
     for (const int tokens : {4, 40, 400}) {
       const double hits = -tokens * std::log(1 - 8.0 / 256);
-      const Interval drawn = monte_carlo(200'000, [&] { return std::poisson_distribution<int>(hits * popularity(random))(random) > 0 ? 1.0 : 0.0; });
+      const Interval drawn =
+          monte_carlo(200'000, [&] { return std::poisson_distribution<int>(hits * popularity(random))(random) > 0 ? 1.0 : 0.0; });
       EXPECT_NEAR(touched_share(tokens, 256, 8, skew), drawn.mean, drawn.half_width) << skew << ", " << tokens;
     }
   }

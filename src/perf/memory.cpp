@@ -10,6 +10,18 @@
 namespace fareline {
 namespace {
 
+// A sampled token's logit: as computed (2 B), in FP32 (4 B), and the position it sorts to (8 B); sequences sampled at once.
+// Source: vLLM documentation, V1 sampler, and max_num_seqs, 1024 on chips of 70 GiB or more; the two reproduce "torch peak memory
+// increase" of the runs in llm-d-incubation/llm-d-planner@875a4fd:accuracy/accuracy_report.md to 4% (1.89 GiB for Llama-3.1-8B,
+// 2.21 GiB for Qwen2.5-7B, 3.63 GiB for gemma-7b, at any tensor parallelism).
+// Assumes: top-k or top-p sampling, which sorts; every rank holds the whole vocabulary's logits.
+constexpr Bytes logit = (2 + 4 + 8) * unit::B;
+constexpr double sequences_sampled = 1024;
+// What no tensor accounts for: the driver's context of the kernels, and what communicators hold beside NCCL's channels.
+// Source: "non-torch forward increase" of the same report: 0.25 GiB on one rank, 2.06 to 2.17 GiB on two to four (H100, vLLM 0.19).
+// Assumes: other chips and engines take as much.
+constexpr Bytes runtime = 0.25 * unit::GiB, communicators = 1.75 * unit::GiB;
+
 // Bytes of a matrix on the fullest rank.
 Bytes matrix_bytes(const Matrix& m, const Plan& plan) {
   const Bytes element = element_bytes(kept_format(m, plan));
@@ -83,20 +95,27 @@ MemoryUse memory_use(const Model& model, const System& system, const Plan& plan,
   use.sequence = stage_kept[fullest] + stage_state[fullest];
   use.state = stage_state[fullest];
 
-  double widest = 0;
+  double widest = 0, routed = 0;
   for (const Layer& layer : model.kinds) {
     const FeedForward& f = layer.feed_forward;
-    const double per_token = f.experts > 0 ? static_cast<double>(f.intermediate) * f.active_experts / plan.stage_chips() * plan.dp
-                                           : static_cast<double>(f.intermediate) / (plan.tp * plan.cp);
-    widest = std::max(widest, (f.matrices - 1) * per_token);
+    if (f.experts > 0) {
+      const double inputs = f.expert_hidden > 0 ? f.expert_hidden : model.hidden,
+                   width = static_cast<double>(f.intermediate) / plan.expert_tp();
+      routed = std::max(routed,
+                        static_cast<double>(f.active_experts) * plan.dp / plan.ep * (std::max((f.matrices - 1) * width, inputs) + width));
+    } else {
+      widest = std::max(widest, f.matrices * static_cast<double>(f.intermediate) / (plan.tp * plan.cp));
+    }
   }
-  const double tokens = plan.token_budget;
-  use.activations = tokens * (4.0 * model.hidden * model.residual_streams + widest) * 2 * unit::B +
-                    std::min(tokens, 1024.0) * static_cast<double>(model.vocabulary) / plan.tp * 4 * unit::B;
+  const double tokens = plan.token_budget, stream = static_cast<double>(model.hidden) * model.residual_streams;
+  const Bytes forward = tokens * (4 * stream + widest) * stream_element;
+  const Bytes sampling =
+      tokens * 3 * stream * stream_element + std::min(tokens, sequences_sampled) * static_cast<double>(model.vocabulary) * logit;
+  use.activations = max(forward, sampling) + tokens * routed * stream_element;
   // NCCL keeps 4 MiB a channel and peer, 16 to 24 channels. Source: NVIDIA, NCCL documentation, NCCL_BUFFSIZE (default 4 MiB).
   const int peers = std::min(plan.replica_chips() - 1, 7);
-  use.collectives = peers * 16 * 4 * unit::MiB;
-  use.reserve = plan.reserve;
+  use.collectives = peers * 16 * 4 * unit::MiB + (plan.stage_chips() > 1 ? communicators : Bytes{});
+  use.reserve = plan.reserve + runtime;
   return use;
 }
 

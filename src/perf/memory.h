@@ -13,7 +13,7 @@ struct MemoryUse {
   Bytes weights;        // of the fullest stage's rank
   Bytes activations;    // workspace of the largest step, and its logits
   Bytes collectives;    // buffers of the communication library
-  Bytes reserve;        // engine runtime, graphs
+  Bytes reserve;        // engine runtime, and what the plan sets aside
   Bytes budget;         // what the engine may take: memory_fraction of usable memory
   Bytes usable, physical;
   Bytes sequence;       // KV pages and state one sequence of the asked context takes on a chip
@@ -23,7 +23,9 @@ struct MemoryUse {
 
 // Returns what one chip holds under `plan`, with `context` tokens a sequence.
 // Equation: sequence = sum over the stage's layers of kept entries (rounded up to pages) x heads here x b_kv / cp + state.
-// Source: count of the tensors; workspace as in vLLM's profile run: token_budget x (4 hidden + widest intermediate) x 2 B.
+// workspace, as in vLLM's profile run, the larger of a forward pass, token_budget x (4 hidden + 3 widest intermediate) x 2 B, and of
+// sampling, token_budget x 3 hidden x 2 B + 1024 x vocabulary x 14 B; and what tokens and their experts take between kernels.
+// Source: count of the tensors; llm-d-incubation/llm-d-planner@875a4fd:accuracy/accuracy_report.md.
 // Assumes: dp groups are evenly loaded, so a chip keeps 1/dp of the replica's sequences.
 MemoryUse memory_use(const Model& model, const System& system, const Plan& plan, double context);
 

@@ -15,7 +15,8 @@ int visible(const Reach& reach, int position) {
   int seen = 0;
   for (int key = 1; key <= position; ++key) {
     const bool in_window = reach.window <= 0 || position - key < reach.window;
-    const bool in_chunk = reach.window <= 0 || (key - 1) / static_cast<int>(reach.window) == (position - 1) / static_cast<int>(reach.window);
+    const bool in_chunk =
+        reach.window <= 0 || (key - 1) / static_cast<int>(reach.window) == (position - 1) / static_cast<int>(reach.window);
     seen += reach.kind == AttentionKind::chunked ? in_chunk : in_window;
   }
   return reach.topk > 0 ? std::min(seen, static_cast<int>(reach.topk)) : seen;
@@ -78,7 +79,8 @@ TEST(EntriesRead, CountsEveryEntryAnyNewTokenSeesOnce) {
     for (int token = before + 1; token <= before + fresh; ++token)
       for (int key = 1; key <= token; ++key) {
         const bool in_window = reach.window <= 0 || token - key < reach.window;
-        const bool in_chunk = reach.window <= 0 || (key - 1) / static_cast<int>(reach.window) == (token - 1) / static_cast<int>(reach.window);
+        const bool in_chunk =
+            reach.window <= 0 || (key - 1) / static_cast<int>(reach.window) == (token - 1) / static_cast<int>(reach.window);
         if (reach.kind == AttentionKind::chunked ? in_chunk : in_window) keys.insert(key);
       }
     const double read = entries_read(reach, before, fresh), seen = static_cast<double>(keys.size());
@@ -89,7 +91,8 @@ TEST(EntriesRead, CountsEveryEntryAnyNewTokenSeesOnce) {
 }
 
 TEST(OperatorRows, StandInTheOrderOfTheirKinds) {
-  for (std::size_t i = 0; i < operator_rows.size(); ++i) EXPECT_EQ(static_cast<std::size_t>(operator_rows[i].kind), i) << operator_rows[i].name;
+  for (std::size_t i = 0; i < operator_rows.size(); ++i)
+    EXPECT_EQ(static_cast<std::size_t>(operator_rows[i].kind), i) << operator_rows[i].name;
   std::set<std::string_view> names;
   for (const OperatorRow& r : operator_rows) {
     names.insert(r.name);

@@ -138,17 +138,21 @@ std::string config(const Shape& s) {
       R"("tie_word_embeddings": false, )",
       s.hidden, s.layers, s.heads, s.kv_heads, s.intermediate, s.vocabulary);
   if (s.latent)
-    return text + fmt::format(R"("architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3", "q_lora_rank": {}, "kv_lora_rank": {}, )"
-                              R"("qk_rope_head_dim": {}, "qk_nope_head_dim": {}, "v_head_dim": {}, "n_routed_experts": {}, "num_experts_per_tok": {}, )"
-                              R"("n_shared_experts": {}, "moe_intermediate_size": {}, "first_k_dense_replace": {}, "moe_layer_freq": 1, )"
-                              R"("n_group": 1, "topk_group": 1, "norm_topk_prob": true, "routed_scaling_factor": 1.0, "scoring_func": "sigmoid", )"
-                              R"("topk_method": "noaux_tc", "num_nextn_predict_layers": 0, "attention_bias": false}})",
-                              s.query_rank, s.latent, s.rope, s.nope, s.value, s.experts, s.active, s.shared, s.expert_width, s.leading_dense);
+    return text +
+           fmt::format(
+               R"("architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3", "q_lora_rank": {}, "kv_lora_rank": {}, )"
+               R"("qk_rope_head_dim": {}, "qk_nope_head_dim": {}, "v_head_dim": {}, "n_routed_experts": {}, "num_experts_per_tok": {}, )"
+               R"("n_shared_experts": {}, "moe_intermediate_size": {}, "first_k_dense_replace": {}, "moe_layer_freq": 1, )"
+               R"("n_group": 1, "topk_group": 1, "norm_topk_prob": true, "routed_scaling_factor": 1.0, "scoring_func": "sigmoid", )"
+               R"("topk_method": "noaux_tc", "num_nextn_predict_layers": 0, "attention_bias": false}})",
+               s.query_rank, s.latent, s.rope, s.nope, s.value, s.experts, s.active, s.shared, s.expert_width, s.leading_dense);
   text += fmt::format(R"("head_dim": {}, )", s.head_dim);
   if (s.experts)
-    return text + fmt::format(R"("architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "num_experts": {}, "num_experts_per_tok": {}, )"
-                              R"("moe_intermediate_size": {}, "decoder_sparse_step": 1, "mlp_only_layers": [], "norm_topk_prob": true, "attention_bias": false}})",
-                              s.experts, s.active, s.expert_width);
+    return text +
+           fmt::format(
+               R"("architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "num_experts": {}, "num_experts_per_tok": {}, )"
+               R"("moe_intermediate_size": {}, "decoder_sparse_step": 1, "mlp_only_layers": [], "norm_topk_prob": true, "attention_bias": false}})",
+               s.experts, s.active, s.expert_width);
   if (s.window)
     return text + fmt::format(R"("architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": {}}})", s.window);
   if (s.qkv_bias) return text + R"("architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "use_sliding_window": false})";
@@ -158,7 +162,8 @@ std::string config(const Shape& s) {
 void agree(const Model& model, const Shape& shape, const Layout& layout, const Work& work, double tolerance = 1e-12) {
   const System system = *Catalogue::built_in().system("gb200-nvl72");
   const Calibration calibration = *Catalogue::built_in().calibration("ideal");
-  const auto plan = compile(model, system, calibration, {.tp = layout.tp, .ep = layout.ep, .dp = layout.dp, .weights = Format::bf16, .kv = Format::bf16});
+  const auto plan =
+      compile(model, system, calibration, {.tp = layout.tp, .ep = layout.ep, .dp = layout.dp, .weights = Format::bf16, .kv = Format::bf16});
   ASSERT_TRUE(plan) << model.name;
   const PassEstimate e = plan->estimate({.decode_sequences = static_cast<double>(work.decoding),
                                          .decode_context = static_cast<double>(work.context),
@@ -167,8 +172,9 @@ void agree(const Model& model, const Shape& shape, const Layout& layout, const W
                                          .prefill_tokens = static_cast<double>(work.fresh),
                                          .prefill_context = static_cast<double>(work.before)});
   const Count count = recount(shape, layout, work);
-  const std::string where = fmt::format("{}: tp {} ep {} dp {}, {} decoding at {} by {}, {} prompts of {} after {}", model.name, layout.tp, layout.ep,
-                                        layout.dp, work.decoding, work.context, work.verified, work.prompts, work.fresh, work.before);
+  const std::string where =
+      fmt::format("{}: tp {} ep {} dp {}, {} decoding at {} by {}, {} prompts of {} after {}", model.name, layout.tp, layout.ep, layout.dp,
+                  work.decoding, work.context, work.verified, work.prompts, work.fresh, work.before);
   EXPECT_NEAR(e.flops.in(unit::flop) / count.flop, 1, tolerance) << where;
   EXPECT_NEAR(e.weights.in(unit::B) / count.weight_bytes, 1, tolerance) << where;
   EXPECT_NEAR(e.kv.in(unit::B) / count.kv_bytes, 1, tolerance) << where;
@@ -191,36 +197,79 @@ void agree_on_every_pass(const Shape& shape, std::initializer_list<Layout> layou
 }
 
 TEST(Recount, OfMultiHeadAttention) {
-  agree_on_every_pass({.layers = 3, .hidden = 64, .heads = 8, .kv_heads = 8, .head_dim = 8, .intermediate = 160, .vocabulary = 320}, {{}, {.tp = 2}, {.tp = 8}});
+  agree_on_every_pass({.layers = 3, .hidden = 64, .heads = 8, .kv_heads = 8, .head_dim = 8, .intermediate = 160, .vocabulary = 320},
+                      {{}, {.tp = 2}, {.tp = 8}});
 }
 TEST(Recount, OfGroupedQueriesAlsoWhereKvHeadsAreDuplicated) {
   agree_on_every_pass({.layers = 2, .hidden = 64, .heads = 8, .kv_heads = 2, .head_dim = 16, .intermediate = 160, .vocabulary = 320},
                       {{}, {.tp = 2}, {.tp = 4}, {.tp = 8}});
 }
 TEST(Recount, OfBiasesOnQueriesKeysAndValues) {
-  agree_on_every_pass({.layers = 2, .hidden = 64, .heads = 8, .kv_heads = 4, .head_dim = 8, .intermediate = 96, .vocabulary = 160, .qkv_bias = true},
-                      {{}, {.tp = 4}});
+  agree_on_every_pass(
+      {.layers = 2, .hidden = 64, .heads = 8, .kv_heads = 4, .head_dim = 8, .intermediate = 96, .vocabulary = 160, .qkv_bias = true},
+      {{}, {.tp = 4}});
 }
 TEST(Recount, OfASlidingWindow) {
-  agree_on_every_pass({.layers = 2, .hidden = 64, .heads = 8, .kv_heads = 2, .head_dim = 8, .intermediate = 96, .vocabulary = 160, .window = 12}, {{}, {.tp = 2}});
+  agree_on_every_pass(
+      {.layers = 2, .hidden = 64, .heads = 8, .kv_heads = 2, .head_dim = 8, .intermediate = 96, .vocabulary = 160, .window = 12},
+      {{}, {.tp = 2}});
 }
 TEST(Recount, OfExpertsOverRanksAndGroups) {
-  agree_on_every_pass({.layers = 2, .hidden = 64, .heads = 8, .kv_heads = 4, .head_dim = 8, .intermediate = 96, .vocabulary = 160, .head_norms = true,
-                       .experts = 16, .active = 3, .expert_width = 32},
+  agree_on_every_pass({.layers = 2,
+                       .hidden = 64,
+                       .heads = 8,
+                       .kv_heads = 4,
+                       .head_dim = 8,
+                       .intermediate = 96,
+                       .vocabulary = 160,
+                       .head_norms = true,
+                       .experts = 16,
+                       .active = 3,
+                       .expert_width = 32},
                       {{}, {.tp = 4}, {.tp = 4, .ep = 4}, {.tp = 4, .ep = 2}, {.ep = 4, .dp = 4}, {.tp = 2, .ep = 4, .dp = 2}});
 }
 TEST(Recount, OfLatentAttentionWithSharedExpertsAndALeadingDenseLayer) {
-  agree_on_every_pass({.layers = 3, .hidden = 64, .heads = 8, .kv_heads = 8, .intermediate = 96, .vocabulary = 160, .experts = 16, .active = 3, .shared = 2,
-                       .expert_width = 16, .leading_dense = 1, .router_bias = true, .latent = 24, .rope = 8, .nope = 16, .value = 12, .query_rank = 40},
+  agree_on_every_pass({.layers = 3,
+                       .hidden = 64,
+                       .heads = 8,
+                       .kv_heads = 8,
+                       .intermediate = 96,
+                       .vocabulary = 160,
+                       .experts = 16,
+                       .active = 3,
+                       .shared = 2,
+                       .expert_width = 16,
+                       .leading_dense = 1,
+                       .router_bias = true,
+                       .latent = 24,
+                       .rope = 8,
+                       .nope = 16,
+                       .value = 12,
+                       .query_rank = 40},
                       {{}, {.tp = 4}, {.ep = 4, .dp = 4}});
 }
 
 // Dimensions: Meta, The Llama 3 Herd of Models, Table 3.
-constexpr Shape llama_70b{.layers = 80, .hidden = 8192, .heads = 64, .kv_heads = 8, .head_dim = 128, .intermediate = 28672, .vocabulary = 128256};
+constexpr Shape llama_70b{
+    .layers = 80, .hidden = 8192, .heads = 64, .kv_heads = 8, .head_dim = 128, .intermediate = 28672, .vocabulary = 128256};
 // Dimensions: DeepSeek-AI, DeepSeek-V3 Technical Report, section 4.2.
-constexpr Shape deepseek_v3{.layers = 61, .hidden = 7168, .heads = 128, .kv_heads = 128, .intermediate = 18432, .vocabulary = 129280, .experts = 256,
-                            .active = 8, .shared = 1, .expert_width = 2048, .leading_dense = 3, .router_bias = true, .latent = 512, .rope = 64,
-                            .nope = 128, .value = 128, .query_rank = 1536};
+constexpr Shape deepseek_v3{.layers = 61,
+                            .hidden = 7168,
+                            .heads = 128,
+                            .kv_heads = 128,
+                            .intermediate = 18432,
+                            .vocabulary = 129280,
+                            .experts = 256,
+                            .active = 8,
+                            .shared = 1,
+                            .expert_width = 2048,
+                            .leading_dense = 3,
+                            .router_bias = true,
+                            .latent = 512,
+                            .rope = 64,
+                            .nope = 128,
+                            .value = 128,
+                            .query_rank = 1536};
 
 TEST(Recount, OfLlama3With70BillionParameters) {
   const Model model = *Catalogue::built_in().model("meta-llama/Meta-Llama-3.1-70B");

@@ -211,7 +211,8 @@ std::expected<Serving, Infeasible> closed_loop(const CompiledPlan& plan, const M
     o.total = max(o.total, o.own_prefill / admitted);  // fewer users than pipeline stages leave stages idle
   }
   if (!o.feasible)
-    return std::unexpected(Infeasible{Infeasible::Constraint::budget, admitted / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
+    return std::unexpected(
+        Infeasible{Infeasible::Constraint::budget, admitted / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
   Serving s = answer(replica, o, decoding, replicas, replica.steps() > 0 ? others : 1);
   s.concurrency = concurrency;
   s.resident_limit = limit;
@@ -239,7 +240,8 @@ std::expected<Serving, Infeasible> fixed_batch(const CompiledPlan& plan, const M
     others = std::max(0.0, 1 - 1 / users);
     o = replica.at(decoding, workload.prompt_cached(), others);
     if (!o.feasible)
-      return std::unexpected(Infeasible{Infeasible::Constraint::budget, batch / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
+      return std::unexpected(
+          Infeasible{Infeasible::Constraint::budget, batch / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});
     const double busy = std::min(o.service / o.total, 0.999);
     queueing = wait_before(o.service, busy, others) + 0.5 * others * std::min(1.0, decoding) * o.period;
     const double next = decoding + (o.own_prefill + queueing) / o.total;

@@ -26,7 +26,12 @@ struct Bench {
   static Calibration rough() {
     Calibration c = ideal();
     for (auto& kernel : c.kernels)
-      kernel.fill({.peak_share = 0.6, .bandwidth_share = 0.8, .latency = 3 * unit::us, .serial_share = 0.1, .tile = 64, .peer_latency = 0.3 * unit::us});
+      kernel.fill({.peak_share = 0.6,
+                   .bandwidth_share = 0.8,
+                   .latency = 3 * unit::us,
+                   .serial_share = 0.1,
+                   .tile = 64,
+                   .peer_latency = 0.3 * unit::us});
     c.engine = {.step = 2 * unit::ms, .sequence = 20 * unit::us};
     return c;
   }
@@ -71,7 +76,8 @@ TEST(Serving, NeverUndercutsItsFloors) {
     const Workload w = any_workload();
     const Speculation speculation = any_speculation();
     MemoryUse memory = memory_use(s.model, s.system, s.plan, w.prompt.mean() + w.output.mean());
-    if (memory.left() < Bytes{}) memory.budget = memory.budget - memory.left() + 100 * memory.sequence + 1 * unit::GB;  // as if more memory were there
+    if (memory.left() < Bytes{})
+      memory.budget = memory.budget - memory.left() + 100 * memory.sequence + 1 * unit::GB;  // as if more memory were there
     const double users = *rc::gen::element(1.0, 2.0, 5.0, 40.0, 1000.0);
     if (const auto closed = closed_loop(*plan, memory, w, speculation, users)) {
       ++answered[0];
@@ -89,7 +95,8 @@ TEST(Serving, NeverUndercutsItsFloors) {
     pool.replicas = *rc::gen::inRange(1, 5);
     const CompiledPlan front = *compile(s.model, s.system, s.calibration, pool);
     const bool by_rate = *rc::gen::arbitrary<bool>();
-    const auto apart = disaggregated(front, *plan, memory, s.model, s.system, w, speculation, by_rate ? 0 : users, by_rate ? 0.01 / unit::s : Frequency{});
+    const auto apart =
+        disaggregated(front, *plan, memory, s.model, s.system, w, speculation, by_rate ? 0 : users, by_rate ? 0.01 / unit::s : Frequency{});
     if (apart) {
       ++answered[3];
       hold_to_floors(*apart);
@@ -170,7 +177,7 @@ TEST(ClosedLoop, ServesMoreWithMoreUsersUntilMemoryIsFull) {
   bool full = false;
   for (double users = 1; users <= 4096; users *= 2) {
     const Serving s = *closed_loop(b.compiled, b.memory(), b.workload, {}, users);
-    EXPECT_TRUE(at_least(s.rate, (1 - 1e-6) * rate)) << users;
+    EXPECT_TRUE(at_least(s.rate, 0.99 * rate)) << users;  // a batch that has just begun another tile of 64 rows loses a little
     EXPECT_TRUE(at_least(s.tpot.value, (1 - 1e-6) * tpot)) << users;
     EXPECT_LE(s.admitted, s.resident_limit);
     if (full) {
@@ -230,7 +237,8 @@ TEST(OpenLoop, AtTheClosedLoopsRateHasItsBatchAndPace) {
 
 TEST(OpenLoop, AtATrickleIsOneUserAlone) {
   const Bench b;
-  const Serving alone = *closed_loop(b.compiled, b.memory(), b.workload, {}, 1), trickle = *open_loop(b.compiled, b.memory(), b.workload, {}, 1e-4 * alone.rate);
+  const Serving alone = *closed_loop(b.compiled, b.memory(), b.workload, {}, 1),
+                trickle = *open_loop(b.compiled, b.memory(), b.workload, {}, 1e-4 * alone.rate);
   // A tile of 64 rows is begun for the decoding token that is seldom there: 64 in 4,096.
   EXPECT_NEAR(trickle.ttft.value / alone.ttft.value, 1, 64.0 / 4096);
   EXPECT_NEAR(trickle.tpot.value / alone.tpot.value, 1, 1e-3);
@@ -276,7 +284,8 @@ TEST(FixedBatch, RefusesMoreThanMemoryHolds) {
 
 TEST(Speculation, OfFreeAndAlwaysAcceptedDraftsSavesSteps) {
   const Bench b;
-  const Serving plain = *closed_loop(b.compiled, b.memory(), b.workload, {}, 1), drafted = *closed_loop(b.compiled, b.memory(), b.workload, {.draft = 3, .yield = 4}, 1);
+  const Serving plain = *closed_loop(b.compiled, b.memory(), b.workload, {}, 1),
+                drafted = *closed_loop(b.compiled, b.memory(), b.workload, {.draft = 3, .yield = 4}, 1);
   // A quarter of the steps, each a little longer: at batch 1 four tokens cost about what one does.
   EXPECT_LT(drafted.tpot.value, plain.tpot.value / 3);
   EXPECT_GT(drafted.tpot.value, plain.tpot.value / 4.001);

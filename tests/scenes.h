@@ -59,8 +59,9 @@ inline Calibration any_calibration() {
                                 .second_share = any_share()};
     kernel.fill(efficiency);
   }
-  calibration.engine = {.step = any_time(5 * unit::ms), .sequence = any_time(50 * unit::us), .prompt = any_time(10 * unit::ms),
-                        .collective_overlap = any_between(0, 1)};
+  calibration.engine = {.step = any_time(5 * unit::ms), .sequence = any_time(50 * unit::us), .prompt = any_time(10 * unit::ms)};
+  calibration.engine.collective_overlap = any_between(0, 1);
+  calibration.engine.launch_share = any_between(0, 1);
   return calibration;
 }
 

@@ -77,8 +77,10 @@ TEST(RequestBill, OfALoneUserIsChipTimeOfPrefillAndOfDecode) {
   const RequestBill bill = request_bill(s, 8, chip_rate, {});
   const Seconds prefill = rack.compiled.estimate({.prefill_sequences = 1, .prefill_tokens = 4096}).time;
   const Seconds step = rack.compiled.estimate({.decode_sequences = 1, .decode_context = 4096 + 256}).time;
-  EXPECT_NEAR(bill.input / (8 * chip_rate * prefill), 1, 1e-6);
-  EXPECT_NEAR(bill.output / (8 * chip_rate * (511 * step)), 1, 1e-6);
+  // What the engine waits for besides (tokenising, admission) is shared in proportion.
+  EXPECT_NEAR(bill.input / bill.output / (prefill / (511 * step)), 1, 1e-6);
+  const Seconds admission = rack.calibration.engine.prompt;
+  EXPECT_NEAR(bill.total / (8 * chip_rate * (admission + prefill + 511 * step)), 1, 1e-6);
 }
 
 TEST(RequestBill, ChargesForHoldingAPrefixByBytesAndTime) {

@@ -151,7 +151,8 @@ std::string config(const Shape& s) {
     return text +
            fmt::format(
                R"("architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "num_experts": {}, "num_experts_per_tok": {}, )"
-               R"("moe_intermediate_size": {}, "decoder_sparse_step": 1, "mlp_only_layers": [], "norm_topk_prob": true, "attention_bias": false}})",
+               R"("moe_intermediate_size": {}, "decoder_sparse_step": 1, "mlp_only_layers": [], "norm_topk_prob": true, )"
+               R"("attention_bias": false}})",
                s.experts, s.active, s.expert_width);
   if (s.window)
     return text + fmt::format(R"("architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": {}}})", s.window);

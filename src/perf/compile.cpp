@@ -392,7 +392,8 @@ std::optional<Infeasible> indivisible(const Model& model, const System& system, 
   using Constraint = Infeasible::Constraint;
   const auto no = [](Constraint constraint, double needed, double available) { return Infeasible{constraint, needed, available}; };
   const auto multiplies = [&](Format f) { return system.chip.peak[static_cast<std::size_t>(f)].value > FlopRate{}; };
-  if (!multiplies(Format::bf16) && !multiplies(Format::tf32) && !multiplies(Format::fp32)) return no(Constraint::format, row(Format::bf16).bits, 0);
+  if (!multiplies(Format::bf16) && !multiplies(Format::tf32) && !multiplies(Format::fp32))
+    return no(Constraint::format, row(Format::bf16).bits, 0);
   if (plan.stage_chips() % plan.ep != 0) return no(Constraint::ranks, plan.ep, plan.stage_chips());
   if (plan.pp > model.layers()) return no(Constraint::layers, plan.pp, model.layers());
   if (plan.replica_chips() > 1 && plan.replica_chips() > system.domain && !system.scale_out.bandwidth.stated())

@@ -175,7 +175,8 @@ Serving answer(const Replica& replica, const Operation& o, double decoding, doub
     const Seconds with = replica.plan.estimate(pass).stage_time;
     pass.prefill_context = 0;
     const Seconds without = replica.plan.estimate(pass).stage_time;
-    s.prefix_time = fareline::min(o.prompt_time, o.mixed_steps * (with - without));
+    // A chunked window holds less of a long context than of a short one: then the prefix costs nothing.
+    s.prefix_time = fareline::max(Seconds{}, fareline::min(o.prompt_time, o.mixed_steps * (with - without)));
     s.prefill_time = o.prompt_time - s.prefix_time;
   }
   // Below one sequence decoding the engine also idles: nobody's step takes longer than its own.

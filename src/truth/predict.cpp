@@ -92,10 +92,36 @@ std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue
     return closed_loop(*compiled, memory, workload, speculation, s.sequences > 0 ? std::min(room, s.sequences) : room);
   }();
   if (!serving) return std::unexpected(reason(serving.error()));
+  Seconds ttft = serving->ttft.value, tpot = serving->tpot.value;
+  if (s.opening > 0 && s.load == Load::users && !s.prefill) {
+    const double prompt = workload.prompt.mean();
+    const double here = std::min(s.sequences / plan.replicas, most_sequences(memory, plan));
+    const double together = std::clamp(plan.token_budget * plan.dp / prompt, 1.0, here);
+    const Seconds pass = compiled->estimate({.prefill_sequences = together, .prefill_tokens = prompt}).stage_time;
+    const Seconds burst = max(serving->ttft.value - serving->queueing, (here / together + 1) / 2 * pass);
+    const Seconds interruptions =
+        serving->decoding * (serving->prefill_time + serving->prefix_time) / std::max(workload.output.mean() - 1, 1.0);
+    ttft = (1 - s.opening) * serving->ttft.value + s.opening * (burst + max(Seconds{}, serving->ttft.value - serving->queueing - pass));
+    tpot = max(serving->tpot.floor, tpot - s.opening * interruptions);
+  }
+  // What no engine can beat: one sequence decoding alone; and the rate of the same users at peak rates.
+  const double steps = std::max(0.0, workload.output.mean() - 1) / speculation.yield;
+  const double context = workload.prompt.mean() + workload.output.biased_mean() / 2;
+  const Seconds alone =
+      compiled->estimate({.decode_sequences = 1, .decode_context = context}).floor * steps / std::max(workload.output.mean() - 1, 1.0);
+  Frequency most = serving->rate_ceiling;
+  if (const auto ideal = catalogue.calibration("ideal"); ideal && !s.prefill) {
+    const auto at_peak = compile(*model, *system, *ideal, plan);
+    if (at_peak)
+      if (const auto fastest =
+              closed_loop(*at_peak, memory, workload, speculation, s.load == Load::users ? s.sequences : serving->concurrency))
+        most = max(most, fastest->rate_ceiling);
+  }
   const Tokens tokens = (workload.output.mean() + (counts_prompt ? workload.prompt.mean() : 0)) * unit::token / s.chips();
-  return ServingPrediction{.ttft = banded(serving->ttft.value, serving->ttft.floor, calibration->ttft),
-                           .tpot = banded(serving->tpot.value, serving->tpot.floor, calibration->tpot),
-                           .throughput = banded(tokens * serving->rate, tokens * serving->rate_ceiling, calibration->throughput),
+  return ServingPrediction{.ttft = banded(ttft, serving->ttft.floor, calibration->ttft),
+                           .tpot = banded(tpot, min(alone, tpot), calibration->tpot),
+                           .throughput = banded(tokens * serving->rate, tokens * most, calibration->throughput),
+                           .rate_bound = s.load == Load::users ? most : Frequency{},
                            .calibration = calibration->name};
 }
 

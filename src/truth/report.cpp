@@ -98,17 +98,13 @@ Json to_json(const Validation& v, const std::vector<std::string>& files) {
     for (std::size_t m = 0; m < metric_count; ++m) one[std::string(metric_names[m])] = json_of(g.metrics[m]);
     groups.push_back(std::move(one));
   }
-  for (const Comparison& c : v.beyond_bound)
-    below.push_back({{"row", v.rows[c.row].id},
-                     {"metric", metric_names[static_cast<std::size_t>(c.metric)]},
-                     {"measured", c.measured},
-                     {"bound", c.bound},
-                     {"unit", unit_of(c.metric)}});
+  for (const Impossible& c : v.impossible)
+    below.push_back({{"row", v.rows[c.row].id}, {"what", c.what}, {"measured", c.measured}, {"bound", c.bound}, {"unit", c.unit}});
   std::size_t under = 0;
   for (const Comparison& c : v.comparisons) under += c.metric == Metric::throughput ? c.predicted > c.bound : c.predicted < c.bound;
   Json answer{{"rows", v.rows.size()}, {"predicted", v.predicted()}, {"refused", std::move(refused)},
               {"refused_share", v.rows.empty() ? 0 : static_cast<double>(v.refused_rows()) / static_cast<double>(v.rows.size())},
-              {"below_floor", under}, {"measured_beyond_bound", std::move(below)}};
+              {"below_floor", under}, {"measured_beyond_physics", std::move(below)}};
   for (std::size_t m = 0; m < metric_count; ++m) answer[std::string(metric_names[m])] = json_of(v.metrics[m]);
   answer["ranking"] = {{"groups", v.ranking.groups}, {"within_5_per_cent", v.ranking.within}, {"mean_loss", v.ranking.mean_loss}};
   answer["groups"] = std::move(groups);
@@ -166,15 +162,15 @@ std::string to_text(const Validation& v) {
     for (const Refusal& r : v.refused) refused.add({r.reason, fmt::format("{}", r.rows)});
     out += "\n" + refused.text();
   }
-  if (!v.beyond_bound.empty()) {
-    Grid beyond{{"measured beyond the bound of physics", false}, {"", false}, {"measured", true}, {"bound", true}};
-    for (std::size_t i = 0; i < std::min<std::size_t>(v.beyond_bound.size(), 20); ++i) {
-      const Comparison& c = v.beyond_bound[i];
-      beyond.add({v.rows[c.row].id, std::string(metric_names[static_cast<std::size_t>(c.metric)]), value_text(c.metric, c.measured),
-                  value_text(c.metric, c.bound)});
+  if (!v.impossible.empty()) {
+    Grid beyond{{"left out: faster than physics allows", false}, {"", false}, {"measured", true}, {"bound", true}};
+    const std::size_t listed = std::min<std::size_t>(v.impossible.size(), 20);
+    for (std::size_t i = 0; i < listed; ++i) {
+      const Impossible& c = v.impossible[i];
+      beyond.add({v.rows[c.row].id, fmt::format("{} ({})", c.what, c.unit), number_text(c.measured), number_text(c.bound)});
     }
     out += "\n" + beyond.text();
-    if (v.beyond_bound.size() > 20) out += fmt::format("and {} more\n", v.beyond_bound.size() - 20);
+    if (v.impossible.size() > listed) out += fmt::format("and {} more\n", v.impossible.size() - listed);
   }
   return out;
 }

@@ -9,6 +9,13 @@ namespace {
 // Source: SemiAnalysisAI/InferenceX@2a205bb:benchmarks/70b_fp8_h100_slurm.sh, random-range-ratio; shared data, README.
 constexpr double inferencex_shortest = 0.8;
 
+// InferenceX sends ten requests a user, the first of every user at once.
+// Source: SemiAnalysisAI/InferenceX@2a205bb:benchmarks/70b_fp8_h100_slurm.sh, num-prompts, request-rate.
+constexpr double inferencex_opening = 0.1;
+// SGLang runs the prompts that wait before it decodes on: requests of one length that start together end together, wave after wave.
+// Source: SGLang documentation, Server Arguments (enable-mixed-chunk is off).
+bool in_lockstep(const ServingSetup& s) { return s.stack == "sglang" && s.shortest == 1; }
+
 // Tokens that InferenceX has the model's own module draft: one under data-parallel attention, else three.
 // Source: SemiAnalysisAI/InferenceX@111f031:benchmarks/dsr1_fp8_b200_trt_mtp.sh.
 constexpr double drafted_apart = 1, drafted_together = 3;
@@ -65,6 +72,7 @@ Expected<void> read_aiconfigurator(const TableReader& table, ServingRow& row) {
   s.prompt = cell.number_or("isl_tokens", 0);
   s.output = cell.number_or("osl_tokens", 0);
   s.shortest = inferencex ? inferencex_shortest : 1;
+  s.opening = inferencex ? inferencex_opening : in_lockstep(s) ? 1 : 0;
   const double batch = cell.number_or("batch_size", 0);
   s.sequences = cell.number_or("concurrency", batch);
   if (const auto v = cell.number("ttft_ms_measured")) row.measured.ttft = *v * unit::ms;
@@ -123,6 +131,7 @@ Expected<void> read_inferencex(const TableReader& table, ServingRow& row) {
   s.prompt = cell.number_or("isl_tokens", 0);
   s.output = cell.number_or("osl_tokens", 0);
   s.shortest = inferencex_shortest;
+  s.opening = inferencex_opening;
   s.sequences = cell.number_or("max_concurrency", 0);
   if (const auto v = cell.number("median_tpot_s")) row.measured.tpot = *v * unit::s;
   if (const auto v = cell.number("total_tput_per_gpu_tok_s")) row.measured.throughput = *v * unit::token / unit::s;

@@ -23,13 +23,19 @@ struct Predicted {
 struct ServingPrediction {
   Predicted<Seconds> ttft, tpot;
   Predicted<TokenRate> throughput;  // a chip; of output tokens, or of all tokens where the row counts them
+  Frequency rate_bound{};           // requests a second of all chips at peak rates, under users
   std::string calibration;
 };
 
 // Returns the prediction, or why there is none, in words shared by its like ("fareline finds no room for it in memory").
 // `counts_prompt` says which tokens the throughput is to count. `calibration` names one; empty: the nearest for chip and stack.
-// Source: perf/serving.h for users; for a batch one pass over all prompts, then a decode pass at the mean context.
-// Assumes: a batch's decode time is linear in the context, so that the mean context stands for all steps.
+// Equation: users: the steady state of perf/serving.h; of the share p of requests that start together, the k-th of C waits for k
+// prompts, so that TTFT = (1 - p) steady + p (passes + 1)/2 pass, and no prompt but those behind it interrupts it, nor does any in
+// the last wave: TPOT = steady - p interruptions. A batch: one pass over all prompts, then a decode pass at the mean context.
+// Bounds: TPOT of a lone sequence at peak rates; throughput of the steady state at peak rates ("ideal").
+// Source: perf/serving.h; count of the prompts ahead in a burst.
+// Assumes: a batch's decode time is linear in the context, so that the mean context stands for all steps; after the burst the
+// prompts come spread out.
 std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue, const ServingSetup& setup, bool counts_prompt,
                                                       std::string_view calibration = {});
 
@@ -45,8 +51,6 @@ struct Comparison {
   // Predicted over measured, less one.
   double error() const { return predicted / measured - 1; }
   bool covered() const { return low <= measured && measured <= high; }
-  // The measurement is better than physics allows: the row, or our reading of it, is wrong.
-  bool beyond_bound() const { return metric == Metric::throughput ? measured > bound : measured < bound; }
 };
 
 // Over one set of comparisons. Medians and quantiles interpolate between order statistics (Hyndman & Fan 1996, type 7).
@@ -71,6 +75,14 @@ struct Ranking {
   double mean_loss = 0;          // of the pick against the best, on average
 };
 
+// A row measured better than physics allows: it, or our reading of it, is wrong. Left out of the statistics.
+struct Impossible {
+  std::size_t row = 0;
+  std::string what;              // "tpot", or "users / (TTFT + TPOT ...)", with its unit in `unit`
+  std::string_view unit;
+  double measured = 0, bound = 0;
+};
+
 struct Refusal {
   std::string reason;
   std::size_t rows = 0;
@@ -83,7 +95,7 @@ struct Validation {
   std::vector<Refusal> refused;                               // most rows first
   std::array<ErrorSummary, metric_count> metrics;
   std::vector<ErrorGroup> groups;
-  std::vector<Comparison> beyond_bound;
+  std::vector<Impossible> impossible;
   Ranking ranking;
   std::size_t predicted() const { return rows.size() - refused_rows(); }
   std::size_t refused_rows() const;

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/question.h"
+#include "api/reference.h"
 #include "api/sweep.h"
 #include "files.h"
 #include "render.h"
@@ -153,6 +154,15 @@ int answer_lines() {
   return 0;
 }
 
+// Writes the reference below `folder`, which is made where it is not there.
+int write_reference(const std::string& folder) {
+  std::error_code code;
+  std::filesystem::create_directories(folder, code);
+  for (const ReferencePage& page : reference_pages(Catalogue::built_in()))
+    if (const auto written = cli::write_file((std::filesystem::path(folder) / page.path).string(), page.text); !written) return complain(written.error());
+  return 0;
+}
+
 void add_inputs(CLI::App& command, const Question& question, Arguments& arguments, bool positional) {
   for (const Input& input : question.inputs) {
     std::string help(input.summary);
@@ -215,6 +225,11 @@ int main(int argc, char** argv) {
   CLI::App& lines = *app.add_subcommand("ask", "answer questions from standard input, one JSON object a line");
   lines.footer("Example: echo '{\"question\":\"list\",\"inputs\":{\"kind\":\"chips\"}}' | fareline ask");
   lines.callback([] { throw CLI::RuntimeError(answer_lines()); });
+  std::string folder;
+  CLI::App& docs = *app.add_subcommand("docs", "write the reference documentation, from the tables the program works by");
+  docs.add_option("folder", folder, "where its pages are written")->type_name("DIR")->required();
+  docs.footer("Example: fareline docs docs/reference");
+  docs.callback([&folder] { throw CLI::RuntimeError(write_reference(folder)); });
   try {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& done) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// answers check|update|commands PROGRAM_FOLDER SOURCE FILE...: golden transcripts, and the commands of a Markdown file.
+// answers check|update|pages|refresh PROGRAM_FOLDER SOURCE FILE...: golden transcripts, and the commands of Markdown pages.
 //
 // A transcript (*.test) opens with prose that says what it shows. Then come blocks, each a command and what it prints:
 //     $ fareline memory --model deepseek-ai/DeepSeek-V3 --system hgx-h100
@@ -8,7 +8,10 @@
 // Output and errors are taken together; blank lines at the end do not count. The last line names the exit status where it
 // is not 0. A block that says "needs shared" right below its command is skipped where ../shared is not there.
 // `update` rewrites the blocks that do not hold and leaves those that do, with their "...", as they are.
-// `commands` runs each line of FILE's fenced blocks that starts with "fareline " or "./run": each must exit 0.
+// `pages` runs the commands of FILE's fenced blocks, lines that start with "fareline " or "./run", with or without "$ " before.
+// Behind "$ " a command may be followed by what it prints, as in a transcript; without, it must exit 0. Text in bold that holds a
+// digit must stand in what one of the page's commands prints: a number in the prose is one the reader can get.
+// `refresh` rewrites in FILE what no longer holds: a line takes the place of the one that begins alike, "..." stays.
 // Commands run by sh, with the program on PATH, in a scratch folder that shows the checkout's files: what they write is
 // thrown away.
 #include <sys/wait.h>
@@ -177,31 +180,135 @@ int update(const fs::path& file, const fs::path& scratch, bool shared) {
   return 0;
 }
 
-int commands(const fs::path& file, const fs::path& scratch) {
-  bool fenced = false;
-  int ran = 0, failures = 0;
-  for (const std::string& line : read_lines(file)) {
-    if (line.starts_with("```")) fenced = !fenced;
-    const std::string command = line.starts_with("$ ") ? line.substr(2) : line;
-    if (!fenced || !(command.starts_with("fareline ") || command == "./run" || command.starts_with("./run "))) continue;
-    ++ran;
-    const Lines printed = run(command, scratch);
-    if (printed.empty() || printed.back().starts_with("exit ")) {
-      ++failures;
-      std::printf("%s\n$ %s\n", file.c_str(), command.c_str());
-      print("printed:", printed);
+// A command of a Markdown page, and where in the page what it prints stands: lines [first, last).
+struct Shown {
+  std::string command;
+  bool shows = false;  // "$ " stands before it
+  std::size_t first = 0, last = 0;
+};
+
+std::vector<Shown> commands_of(const Lines& page) {
+  std::vector<Shown> all;
+  bool fenced = false, open = false;
+  for (std::size_t i = 0; i < page.size(); ++i) {
+    const std::string& line = page[i];
+    const bool prompt = line.starts_with("$ ");
+    const std::string command = prompt ? line.substr(2) : line;
+    if (line.starts_with("```")) {
+      fenced = !fenced;
+      open = false;
+    } else if (fenced && (command.starts_with("fareline ") || command == "./run" || command.starts_with("./run "))) {
+      all.push_back({command, prompt, i + 1, i + 1});
+      open = prompt;
+    } else if (prompt) {
+      open = false;
+    } else if (open) {
+      all.back().last = i + 1;
     }
   }
-  std::printf("%s: %d commands, %d failed\n", file.c_str(), ran, failures);
-  return failures > 0 || ran == 0 ? 1 : 0;
+  return all;
+}
+
+Lines expected_of(const Lines& page, const Shown& shown) {
+  Lines expected(page.begin() + static_cast<std::ptrdiff_t>(shown.first), page.begin() + static_cast<std::ptrdiff_t>(shown.last));
+  trim_end(expected);
+  return expected;
+}
+
+// Bold text of the prose that holds a digit.
+Lines bold_numbers(const Lines& page) {
+  Lines bold;
+  bool fenced = false;
+  for (const std::string& line : page) {
+    if (line.starts_with("```")) fenced = !fenced;
+    if (fenced) continue;
+    for (std::size_t at = line.find("**"); at != std::string::npos;) {
+      const std::size_t end = line.find("**", at + 2);
+      if (end == std::string::npos) break;
+      const std::string text = line.substr(at + 2, end - at - 2);
+      if (text.find_first_of("0123456789") != std::string::npos) bold.push_back(text);
+      at = line.find("**", end + 2);
+    }
+  }
+  return bold;
+}
+
+int check_page(const fs::path& file, const fs::path& scratch) {
+  const Lines page = read_lines(file);
+  const std::vector<Shown> all = commands_of(page);
+  int failures = 0;
+  std::string everything;
+  for (const Shown& shown : all) {
+    const Lines printed = run(shown.command, scratch), expected = expected_of(page, shown);
+    for (const std::string& line : printed) everything += line + "\n";
+    const bool holds = expected.empty() ? !printed.empty() && !printed.back().starts_with("exit ") : matches(expected, printed);
+    if (holds) continue;
+    ++failures;
+    std::printf("%s\n$ %s\n", file.c_str(), shown.command.c_str());
+    if (!expected.empty()) print("expected:", expected);
+    print("printed:", printed);
+  }
+  for (const std::string& number : bold_numbers(page)) {
+    if (everything.find(number) != std::string::npos) continue;
+    ++failures;
+    std::printf("%s: \"%s\" is in bold, and no command of the page prints it\n", file.c_str(), number.c_str());
+  }
+  std::printf("%s: %zu commands, %d failed\n", file.c_str(), all.size(), failures);
+  if (failures > 0) std::printf("what they print has changed? docs/update rewrites it; read the difference\n");
+  return failures > 0 || all.empty() ? 1 : 0;
+}
+
+// The words a line begins with: up to two blanks, or its first number.
+std::string beginning(const std::string& line) {
+  std::size_t end = line.find_first_not_of(' ');
+  if (end == std::string::npos) return {};
+  while (end < line.size() && !(line[end] >= '0' && line[end] <= '9') && line.compare(end, 2, "  ") != 0) ++end;
+  return line.substr(0, end);
+}
+
+// What was expected with each line replaced by the next printed one that begins alike; all that is printed where one has none.
+Lines refreshed(const Lines& expected, const Lines& printed) {
+  Lines fresh;
+  std::size_t next = 0;
+  for (const std::string& line : expected) {
+    if (line == "...") {
+      fresh.push_back(line);
+      continue;
+    }
+    std::size_t at = next;
+    while (at < printed.size() && beginning(printed[at]) != beginning(line)) ++at;
+    if (at == printed.size()) return printed;
+    fresh.push_back(printed[at]);
+    next = at + 1;
+  }
+  return matches(fresh, printed) ? fresh : printed;
+}
+
+int refresh(const fs::path& file, const fs::path& scratch) {
+  Lines page = read_lines(file);
+  const std::vector<Shown> all = commands_of(page);
+  for (auto shown = all.rbegin(); shown != all.rend(); ++shown) {
+    const Lines expected = expected_of(page, *shown);
+    if (expected.empty()) continue;
+    const Lines printed = run(shown->command, scratch);
+    if (matches(expected, printed)) continue;
+    std::printf("%s: rewrote $ %s\n", file.c_str(), shown->command.c_str());
+    const Lines fresh = refreshed(expected, printed);
+    const auto first = page.erase(page.begin() + static_cast<std::ptrdiff_t>(shown->first),
+                                  page.begin() + static_cast<std::ptrdiff_t>(shown->first + expected.size()));
+    page.insert(first, fresh.begin(), fresh.end());
+  }
+  std::ofstream out(file);
+  for (const std::string& line : page) out << line << '\n';
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view verb = argc > 4 ? argv[1] : "";
-  if (verb != "check" && verb != "update" && verb != "commands") {
-    std::fprintf(stderr, "usage: answers check|update|commands PROGRAM_FOLDER SOURCE FILE...\n");
+  if (verb != "check" && verb != "update" && verb != "pages" && verb != "refresh") {
+    std::fprintf(stderr, "usage: answers check|update|pages|refresh PROGRAM_FOLDER SOURCE FILE...\n");
     return 2;
   }
   const fs::path source = fs::absolute(argv[3]);
@@ -214,7 +321,8 @@ int main(int argc, char** argv) {
   for (int i = 4; i < argc; ++i) {
     const int one = verb == "check"    ? check(argv[i], scratch.path(), fs::is_directory(shared))
                     : verb == "update" ? update(argv[i], scratch.path(), fs::is_directory(shared))
-                                       : commands(argv[i], scratch.path());
+                    : verb == "pages"  ? check_page(argv[i], scratch.path())
+                                       : refresh(argv[i], scratch.path());
     if (one != 0 && status != 1) status = one;
   }
   return status;

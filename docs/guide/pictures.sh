@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# pictures.sh [--check] [PROGRAM]: draws the guide's pictures into docs/guide/pictures; --check draws them elsewhere and compares.
+set -euo pipefail
+check=false
+if [[ "${1:-}" == --check ]]; then check=true; shift; fi
+fareline=$(realpath "${1:-$(dirname "${BASH_SOURCE[0]}")/../../build/release/fareline}")
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+out=pictures
+if $check; then
+  out=$(mktemp -d)
+  trap 'rm -rf "$out"' EXIT
+fi
+mkdir -p "$out"
+picture() {  # picture NAME ARGS...: what "fareline ARGS... --plot NAME.svg" draws
+  local name=$1; shift
+  "$fareline" "$@" --plot "$out/$name.svg" >"$out/$name.log" || { cat "$out/$name.log"; exit 1; }
+  rm "$out/$name.log"
+}
+
+llama=(--model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 8)
+chat=(--prompt 2048 --output 512)
+deepseek=(--model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --ep 64 --dp 64)
+
+picture two-rooflines sweep step "${llama[@]}" --pass prefill --vary tokens=1..8192
+picture batch sweep cost "${llama[@]}" "${chat[@]}" --vary batch=1..256 --show price.output,latency.tpot
+picture experts sweep step "${deepseek[@]}" --vary batch=1..4096 --show per_chip.weights,time
+picture memory sweep memory --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --vary context=1024..131072
+picture serving sweep cost "${llama[@]}" "${chat[@]}" --vary rate=0.5/s..6.5/s:13:linear --show latency.ttft,latency.tpot
+picture money sweep cost "${llama[@]}" "${chat[@]}" --concurrency 64 --cached 0.8 --vary hold=1min..60min:13:linear --show price.cached_input,price.input
+picture calibration sweep step "${llama[@]}" --vary batch=1..256 --context 1024
+picture add-a-chip sweep cost --data example --model meta-llama/Llama-3.1-70B --system twice-h100-8 --tp 8 "${chat[@]}" --concurrency 64 \
+  --vary hbm_bandwidth=2TB/s..8TB/s --show price.output
+
+if $check; then
+  if ! diff -rq "$out" pictures; then
+    echo "what the program draws is not what is committed; run: docs/guide/pictures.sh, and look at the pictures"
+    exit 1
+  fi
+fi

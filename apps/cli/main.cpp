@@ -158,8 +158,10 @@ int answer_lines() {
 int write_reference(const std::string& folder) {
   std::error_code code;
   std::filesystem::create_directories(folder, code);
-  for (const ReferencePage& page : reference_pages(Catalogue::built_in()))
-    if (const auto written = cli::write_file((std::filesystem::path(folder) / page.path).string(), page.text); !written) return complain(written.error());
+  for (const ReferencePage& page : reference_pages(Catalogue::built_in())) {
+    const auto written = cli::write_file((std::filesystem::path(folder) / page.path).string(), page.text);
+    if (!written) return complain(written.error());
+  }
   return 0;
 }
 

@@ -19,7 +19,7 @@ picture() {  # picture NAME ARGS...: what "fareline ARGS... --plot NAME.svg" dra
   rm "$out/$name.log"
 }
 
-llama=(--model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 8)
+llama=(--model meta-llama/Llama-3.1-70B --system hgx-h100 --stack vllm --tp 8)
 chat=(--prompt 2048 --output 512)
 deepseek=(--model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --ep 64 --dp 64)
 
@@ -30,7 +30,7 @@ picture memory sweep memory --model meta-llama/Llama-3.1-70B --system hgx-h100 -
 picture serving sweep cost "${llama[@]}" "${chat[@]}" --vary rate=0.5/s..6.5/s:13:linear --show latency.ttft,latency.tpot
 picture money sweep cost "${llama[@]}" "${chat[@]}" --concurrency 64 --cached 0.8 --vary hold=1min..60min:13:linear --show price.cached_input,price.input
 picture calibration sweep step "${llama[@]}" --vary batch=1..256 --context 1024
-picture add-a-chip sweep cost --data example --model meta-llama/Llama-3.1-70B --system twice-h100-8 --tp 8 "${chat[@]}" --concurrency 64 \
+picture add-a-chip sweep cost --data example --model meta-llama/Llama-3.1-70B --system twice-h100-8 --stack vllm --tp 8 "${chat[@]}" --concurrency 64 \
   --vary hbm_bandwidth=2TB/s..8TB/s --show price.output
 
 if $check; then

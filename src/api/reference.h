@@ -37,7 +37,7 @@ std::vector<std::string> answer_paths(const nlohmann::ordered_json& answer);
 
 // A member of a calibration's file, below "kernels[]", "engine" or "bands.*".
 struct CalibrationField {
-  std::string_view group, key, unit, symbol, summary;
+  std::string_view group, key, unit, summary;
 };
 std::span<const CalibrationField> calibration_fields();
 

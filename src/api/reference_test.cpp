@@ -34,7 +34,8 @@ std::string page_named(std::string_view path) {
 
 // Where two texts part: the line of the first, and what stands there in each.
 std::string first_difference(const std::string& committed, const std::string& due) {
-  const auto at = static_cast<std::size_t>(std::mismatch(committed.begin(), committed.end(), due.begin(), due.end()).first - committed.begin());
+  const auto at =
+      static_cast<std::size_t>(std::mismatch(committed.begin(), committed.end(), due.begin(), due.end()).first - committed.begin());
   const auto line = 1 + std::count(committed.begin(), committed.begin() + static_cast<std::ptrdiff_t>(at), '\n');
   const auto piece = [&](const std::string& text) { return at < text.size() ? text.substr(at, 60) : std::string("(its end)"); };
   return "line " + std::to_string(line) + ": \"" + piece(committed) + "\" where \"" + piece(due) + "\" is due";
@@ -71,7 +72,8 @@ TEST(Reference, EveryInputOfEveryQuestionIsThereWithItsReason) {
   const std::string page = page_named("questions.md");
   for (const Question& question : questions()) {
     EXPECT_THAT(page, testing::HasSubstr("\n## " + std::string(question.name) + "\n"));
-    for (const Input& input : question.inputs) EXPECT_THAT(page, testing::HasSubstr("\n| `" + std::string(input.name) + "` |")) << question.name;
+    for (const Input& input : question.inputs)
+      EXPECT_THAT(page, testing::HasSubstr("\n| `" + std::string(input.name) + "` |")) << question.name;
   }
 }
 
@@ -88,7 +90,8 @@ TEST(Reference, LinksWithinAPageLeadSomewhere) {
       anchors.insert(anchor);
     }
     for (std::size_t at = page.text.find("](#"); at != std::string::npos; at = page.text.find("](#", at + 1))
-      EXPECT_TRUE(anchors.contains(page.text.substr(at + 3, page.text.find(')', at) - at - 3))) << page.path << ": " << page.text.substr(at, 60);
+      EXPECT_TRUE(anchors.contains(page.text.substr(at + 3, page.text.find(')', at) - at - 3)))
+          << page.path << ": " << page.text.substr(at, 60);
   }
 }
 
@@ -141,16 +144,27 @@ TEST(CalibrationFields, AreThoseOfTheFiles) {
 TEST(AnswerFields, DescribeEveryMemberOfEveryAnswerAndNothingElse) {
   const auto inputs = [](const char* text) { return Json::parse(text); };
   const std::vector<std::tuple<std::string, std::string, Json>> asked{
-      {"cost", "cost", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2, "concurrency": 16, "prompt": 2048, "output": 256})")},
-      {"cost", "cost", inputs(R"({"model": "deepseek-ai/DeepSeek-V3", "system": "gb200-nvl72", "tp": 1, "dp": 8, "ep": 8, "rate": "1 1/s", "prompt": 2048, "output": 256,
+      {"cost", "cost",
+       inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2, "concurrency": 16, "prompt": 2048, "output": 256})")},
+      {"cost", "cost",
+       inputs(
+           R"({"model": "deepseek-ai/DeepSeek-V3", "system": "gb200-nvl72", "tp": 1, "dp": 8, "ep": 8, "rate": "1 1/s",
+                                  "prompt": 2048, "output": 256,
                                   "cached": 0.5})")},
-      {"cost", "cost", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2, "prefill_replicas": 1, "concurrency": 16, "prompt": 2048, "output": 256})")},
+      {"cost", "cost",
+       inputs(
+           R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2, "prefill_replicas": 1,
+                                  "concurrency": 16, "prompt": 2048, "output": 256})")},
       {"step", "step", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "pp": 2, "batch": 16})")},
       {"step", "step", inputs(R"({"model": "Qwen/Qwen3-Next-80B-A3B", "system": "hgx-h100", "tp": 4, "pass": "prefill", "tokens": 512})")},
       {"memory", "memory", inputs(R"({"model": "deepseek-ai/DeepSeek-V3.2", "system": "hgx-h200", "tp": 8})")},
-      {"infeasible", "cost", inputs(R"({"model": "meta-llama/Llama-3.1-70B", "system": "hgx-h100", "tp": 1, "prompt": 2048, "output": 256})")},
+      {"infeasible", "cost",
+       inputs(R"({"model": "meta-llama/Llama-3.1-70B", "system": "hgx-h100", "tp": 1, "prompt": 2048, "output": 256})")},
       {"infeasible", "step", inputs(R"({"model": "meta-llama/Llama-3.1-70B", "system": "hgx-h100", "tp": 3})")},
-      {"sweep", "sweep", inputs(R"({"of": "cost", "vary": "batch=1,100000 tp=2,4", "inputs": {"model": "openai/gpt-oss-20b", "system": "hgx-h100", "prompt": 2048, "output": 256}})")},
+      {"sweep", "sweep",
+       inputs(
+           R"({"of": "cost", "vary": "batch=1,100000 tp=2,4",
+                                  "inputs": {"model": "openai/gpt-oss-20b", "system": "hgx-h100", "prompt": 2048, "output": 256}})")},
       {"list", "list", inputs(R"({"kind": "chips"})")},
       {"list", "list", inputs(R"({"kind": "prices"})")},
       {"list", "list", inputs(R"({"kind": "models"})")},
@@ -164,7 +178,8 @@ TEST(AnswerFields, DescribeEveryMemberOfEveryAnswerAndNothingElse) {
     ASSERT_TRUE(answered.has_value()) << answered.error().line();
     for (const std::string& path : answer_paths((*answered)["answer"])) {
       const AnswerField* field = described(shape, path);
-      EXPECT_NE(field, nullptr) << "the reference says nothing about \"" << path << "\" of " << shape << ": add a row to api/reference_answers.cpp";
+      EXPECT_NE(field, nullptr) << "the reference says nothing about \"" << path << "\" of " << shape
+                                << ": add a row to api/reference_answers.cpp";
       met.insert(field);
     }
   }

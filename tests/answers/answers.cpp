@@ -197,7 +197,7 @@ std::vector<Shown> commands_of(const Lines& page) {
     if (line.starts_with("```")) {
       fenced = !fenced;
       open = false;
-    } else if (fenced && (command.starts_with("fareline ") || command == "./run" || command.starts_with("./run "))) {
+    } else if (fenced && (prompt || !open) && (command.starts_with("fareline ") || command == "./run" || command.starts_with("./run "))) {
       all.push_back({command, prompt, i + 1, i + 1});
       open = prompt;
     } else if (prompt) {

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<CalibrationField, 22> calibration_table{{
+constexpr std::array<CalibrationField, 23> calibration_table{{
     {"kernels[]", "kernel", "name", "the kernel the entry speaks of; `*`: all"},
     {"kernels[]", "format", "name", "the number format kept in memory; `*`: all"},
     {"kernels[]", "peak_share", "1", "share of the chip's peak FLOP/s that is achieved"},
@@ -36,6 +36,8 @@ constexpr std::array<CalibrationField, 22> calibration_table{{
     {"engine", "sequence", "s", "sampling and bookkeeping, a sequence and step"},
     {"engine", "launch_share", "1",
      "share of `latency`, `item_time` and `depth_time` that is left once the engine fuses and overlaps neighbouring kernels"},
+    {"engine", "everything_overlaps", "true or false",
+     "true: a pass takes its floor, the longest of compute, memory and wire; left out: false"},
     {"engine", "prompt", "s", "tokenising, admission and first detokenising, a request"},
     {"engine", "collective_overlap", "1", "share of the collectives' time hidden behind compute"},
     {"bands.*", "low", "1", "one measurement in ten lies below the estimate times this"},

@@ -86,9 +86,9 @@ inline constexpr std::array<Input, 12> setting_inputs{{
      .most = 1},
     {.name = "reserve",
      .kind = InputKind::quantity,
-     .value = "2 GB",
-     .reason = "CUDA context, graphs and allocator slack; vLLM logs 1 to 3 GiB of non-KV, non-weight memory",
-     .summary = "memory the engine's runtime takes besides",
+     .value = "0 GB",
+     .reason = "the engine's runtime and its communicators are counted already",
+     .summary = "memory of a chip set aside besides",
      .dim = Bytes::dim},
 }};
 

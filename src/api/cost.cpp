@@ -84,7 +84,9 @@ std::string why(const Served& served) {
                      100 * output_share);
 }
 
-std::string what_would_change_it(const std::vector<Change>& all, const Served& served) {
+std::string what_would_change_it(const std::vector<Change>& all, const Served& served, const Demand& demand) {
+  if (demand.rate > Frequency{})
+    return "At a given rate a token costs the chips over the rate: fewer or cheaper chips lower it, faster ones only answer sooner.";
   std::string text;
   if (!all.empty() && all.front().ratio < 0.98) {
     text = fmt::format("{} would take {:.0f}% off the price of a token", all.front().what, 100 * (1 - all.front().ratio));
@@ -257,7 +259,7 @@ Expected<Json> answer_cost(Inputs& inputs, const Catalogue& catalogue) {
   for (const Change& change : sensitivity) rows.push_back({{"change", change.what}, {"price_ratio", change.ratio}});
   answer["sensitivity"] = std::move(rows);
   answer["why"] = why(v);
-  answer["change"] = what_would_change_it(sensitivity, v);
+  answer["change"] = what_would_change_it(sensitivity, v, s.demand);
   result["answer"] = std::move(answer);
   result["explain"] = explanation(s, v, inputs.text("explain") == "full");
   for (const std::string& note : s.model.notes) result["explain"]["model"].push_back(note);

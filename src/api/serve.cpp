@@ -112,6 +112,16 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
     demands.clear();
     for (double c = 1; c <= 16384; c *= 2) demands.push_back({.concurrency = c * situation.plan.replicas});
   }
+  // A rate is carried by as many replicas as it takes, where the asker left their number open.
+  struct Load {
+    Demand demand;
+    int replicas = 1;
+  };
+  std::vector<Load> loads;
+  const bool open = situation.demand.rate > Frequency{} && !inputs.given("replicas") && !situation.prefill;
+  for (const Demand& demand : demands)
+    for (int replicas = situation.plan.replicas; replicas <= (open ? 1024 : situation.plan.replicas); replicas *= 2)
+      loads.push_back({demand, replicas});
   bool found = false, found_within = false;
   double best_price = 0, best_pace = 0;
   int least_pp = 1 << 20;
@@ -126,8 +136,9 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
       candidate.prefill->ep = std::min(plan.ep, candidate.prefill->stage_chips());
       candidate.prefill->pp = plan.pp;
     }
-    for (const Demand& demand : demands) {
-      candidate.demand = demand;
+    for (const Load& load : loads) {
+      candidate.demand = load.demand;
+      candidate.plan.replicas = load.replicas;
       ++choice.considered;
       const auto served = serve(candidate);
       if (!served) {
@@ -155,6 +166,7 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
         best_pace = slowness;
         choice.situation = candidate;
       }
+      if (open && within) break;  // more replicas of this layout only cost more
       // Beyond the pace and out of memory a larger crowd only waits longer.
       if (!situation.demand.stated() && !within && served->serving.tpot.value > 2 * pace) break;
       if (!situation.demand.stated() && served->serving.admitted >= served->serving.resident_limit) break;
@@ -227,6 +239,7 @@ Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
     record("pp", plan.pp);
     record("dp", plan.dp);
     if (!demand.stated()) record("concurrency", read.situation.demand.concurrency);
+    if (plan.replicas != inputs.count("replicas").value_or(1)) inputs.choose("replicas", plan.replicas, "fareline", why);
     if (!read.choice.within_pace && (!demand.stated() || !inputs.given("tp")))
       read.warnings.push_back(fmt::format(
           "nothing tried keeps TPOT within {} and TTFT within {}: the fastest is shown; raise --pace or --patience, or take another system",

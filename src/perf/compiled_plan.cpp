@@ -282,7 +282,7 @@ PassEstimate CompiledPlan::run(const Shape& shape, bool draft_only) const {
     }
   }
   if (!draft_only) {
-    const Seconds host = engine_.step + shape.sampled_tokens * plan_.dp * engine_.sequence;
+    const Seconds host = engine_.step + shape.sampled_tokens * engine_.sequence;
     estimate.by_binder[static_cast<std::size_t>(Binder::engine)] += host;
     estimate.time += host;
     estimate.stage_time += host / stages;

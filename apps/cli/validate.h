@@ -4,7 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "catalog/catalog.h"
+#include "api/question.h"
 #include "units/error.h"
 
 namespace fareline::cli {

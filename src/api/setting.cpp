@@ -59,8 +59,9 @@ Expected<Calibration> calibration_of(Inputs& inputs, const Catalogue& catalogue,
     warnings.push_back(fmt::format("no measurements of {} were fitted: the calibration \"{}\" is a generic one and its band is wide",
                                    chip.title, best->name));
   else if (best->chip != chip.name && best->chip != chip.family)
-    warnings.push_back(fmt::format("no measurements of {} were fitted: the calibration is that of the generation before, {}, with a wider band",
-                                   chip.title, best->chip));
+    warnings.push_back(
+        fmt::format("no measurements of {} were fitted: the calibration is that of the generation before, {}, with a wider band",
+                    chip.title, best->chip));
   return *best;
 }
 

@@ -66,7 +66,20 @@ ServingPrediction of_batch(const CompiledPlan& plan, const Calibration& calibrat
 
 std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue, const ServingSetup& s, bool counts_prompt,
                                                       std::string_view named) {
-  const auto model = catalogue.model(s.model);
+  if (s.layout_open) {
+    std::expected<ServingPrediction, std::string> best = std::unexpected("fareline finds no layout for it");
+    const int chips = s.layout.chips();
+    for (int tp = 1; tp <= chips && tp <= 8; tp *= 2) {
+      if (chips % tp != 0) continue;
+      ServingSetup laid = s;
+      laid.layout_open = false;
+      laid.layout = {.tp = tp, .replicas = chips / tp};
+      auto one = predict(catalogue, laid, counts_prompt, named);
+      if (one && (!best || one->throughput.value > best->throughput.value)) best = std::move(one);
+    }
+    return best;
+  }
+  const auto model = s.config.empty() ? catalogue.model(s.model) : read_model(s.model, s.config);
   if (!model) return std::unexpected("the model is unknown");
   const auto system = catalogue.system(s.system);
   if (!system) return std::unexpected("the system is unknown");

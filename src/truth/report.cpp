@@ -81,6 +81,15 @@ Metric leading(const Validation& v) {
   return static_cast<Metric>(best);
 }
 
+// What was assumed of the rows that were predicted, each once.
+std::vector<std::string> assumptions(const Validation& v) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < v.rows.size(); ++i)
+    if (const std::string& a = v.rows[i].assumption; v.predictions[i] && !a.empty() && std::find(out.begin(), out.end(), a) == out.end())
+      out.push_back(a);
+  return out;
+}
+
 std::vector<std::string_view> groupings(const Validation& v) {
   std::vector<std::string_view> out;
   for (const ErrorGroup& g : v.groups)
@@ -112,7 +121,7 @@ Json to_json(const Validation& v, const std::vector<std::string>& files) {
           {"inputs", {{"files", files}}},
           {"answer", std::move(answer)},
           {"explain", Json::object()},
-          {"warnings", Json::array()}};
+          {"warnings", assumptions(v)}};
 }
 
 std::string to_text(const Validation& v) {
@@ -172,6 +181,8 @@ std::string to_text(const Validation& v) {
     out += "\n" + beyond.text();
     if (v.impossible.size() > listed) out += fmt::format("and {} more\n", v.impossible.size() - listed);
   }
+  if (const auto assumed = assumptions(v); !assumed.empty()) out += "\n";
+  for (const std::string& a : assumptions(v)) out += fmt::format("note: {}\n", a);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "truth/serving_rows.h"
 #include "truth/table.h"
@@ -23,6 +24,9 @@ struct ModelChoice {
 // model is unknown, or not known at that precision.
 std::optional<ModelChoice> model_named(std::string_view text, std::string_view precision);
 bool model_known(std::string_view text);
+// The catalogue's names that these two can return, for the test that they stand there.
+std::vector<std::string_view> systems();
+std::vector<ModelChoice> models();
 
 // How InferenceX starts an engine for a model on a chip: what its launch script sets apart from the layout.
 struct Launch {

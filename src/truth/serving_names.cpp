@@ -217,6 +217,18 @@ std::optional<ModelChoice> model_named(std::string_view text, std::string_view p
   return std::nullopt;
 }
 
+std::vector<std::string_view> systems() {
+  std::vector<std::string_view> all;
+  for (const NameRow& row : system_rows) all.push_back(row.system);
+  return all;
+}
+
+std::vector<ModelChoice> models() {
+  std::vector<ModelChoice> all;
+  for (const ModelRow& row : model_rows) all.push_back(row.choice);
+  return all;
+}
+
 Launch launched(std::string_view stack, std::string_view model, std::string_view system, double concurrency, double prompt, double output) {
   std::string name(model);
   std::transform(name.begin(), name.end(), name.begin(), lower);

@@ -29,14 +29,42 @@ constexpr std::array<Columns, 14> inferencex_columns{"model",
                                                      "median_tpot_s",
                                                      "total_tput_per_gpu_tok_s"};
 
+constexpr std::array<Columns, 10> mlperf_columns{"division",
+                                                 "benchmark_base",
+                                                 "scenario",
+                                                 "accelerator",
+                                                 "total_accelerators",
+                                                 "weight_dtype",
+                                                 "tokens_per_s_per_accelerator",
+                                                 "mean_output_tokens_per_sample",
+                                                 "valid",
+                                                 "software"};
+constexpr std::array<Columns, 9> trtllm_columns{"trtllm_version", "model", "gpu", "weight_precision", "tp_or_ep_degree", "parallel_kind",
+                                                "isl_tokens", "osl_tokens", "output_tokens_per_s_per_gpu"};
+constexpr std::array<Columns, 9> static_columns{"model", "gpu", "precision_weights_and_kv", "batch_size", "tp", "input_len_tokens",
+                                                "output_len_tokens", "output_tokens_per_s_per_gpu", "first_token_latency_ms"};
+constexpr std::array<Columns, 8> splitwise_columns{"model",         "hardware",       "prompt_tokens", "batch_size",
+                                                   "output_tokens", "prompt_time_ms", "token_time_ms", "tensor_parallel"};
+constexpr std::array<Columns, 10> fastertransformer_columns{"model", "implementation", "hardware",     "dtype",         "tp",
+                                                            "pp",    "batch_size",     "input_tokens", "output_tokens", "latency_ms"};
+constexpr std::array<Columns, 15> llama_cpu_columns{"tool",  "model", "dtype",        "kv_dtype_bytes", "n_layer", "d_model",
+                                                    "d_ff",  "heads", "kv_heads",     "vocab",          "threads", "phase",
+                                                    "batch", "ctx",   "s_step_median"};
+
 struct KnownTable {
   ServingTable table;
   Expected<void> (*read)(const TableReader&, ServingRow&);
 };
-constexpr std::array<KnownTable, 2> table_formats{{
+constexpr std::array<KnownTable, 8> table_formats{{
     {{"aiconfigurator", "aiconfigurator's silicon sample: TTFT and TPOT of engines under users", aiconfigurator_columns},
      serving::read_aiconfigurator},
     {{"inferencex", "InferenceX: TPOT and throughput of engines under users", inferencex_columns}, serving::read_inferencex},
+    {{"mlperf", "MLPerf Inference: tokens a second of submissions", mlperf_columns}, serving::read_mlperf},
+    {{"trtllm_overview", "TensorRT-LLM's overview: the most tokens a second", trtllm_columns}, serving::read_trtllm_overview},
+    {{"trtllm_static", "TensorRT-LLM 0.9: static batches", static_columns}, serving::read_trtllm_static},
+    {{"splitwise", "Splitwise: prompt and token times of static batches", splitwise_columns}, serving::read_splitwise},
+    {{"fastertransformer", "FasterTransformer: latency of static batches", fastertransformer_columns}, serving::read_fastertransformer},
+    {{"llama_cpu", "llama.cpp on a CPU: steps of static batches", llama_cpu_columns}, serving::read_llama_cpu},
 }};
 constexpr auto tables = [] {
   std::array<ServingTable, table_formats.size()> all{};

@@ -35,13 +35,15 @@ std::string_view name(Load load);
 
 // All that a prediction may look at.
 struct ServingSetup {
-  std::string model;             // the catalogue's name
+  std::string model;             // the catalogue's name, or the row's own where it brings its configuration
+  std::string config;            // config.json of a model in no catalogue; else empty
   std::string system;            // the catalogue's name
   std::string stack;             // the engine, as calibrations name it: "vllm", "sglang", "trtllm", or another's own name
   std::string version;           // of the engine; empty where not stated
   std::string precision;         // as the table labels it
   std::optional<Format> weights, experts, kv, activations;  // none: as the model is published
   PoolLayout layout;             // of all, or of the decode pool
+  bool layout_open = false;      // not stated: tp is the one predicted best, over as many chips
   std::optional<PoolLayout> prefill;  // a prefill pool apart
   Load load = Load::users;
   double sequences = 0;          // users or sequences of the batch; saturated: the engine's limit, 0 for none
@@ -68,6 +70,7 @@ struct ServingRow {
   std::string source;
   ServingSetup setup;
   ServingMeasured measured;
+  std::string assumption;        // a sentence on what the table leaves out and was assumed; empty where nothing was
   std::string refusal;           // why it is not predicted, a reason shared by its like; empty where it is
 };
 

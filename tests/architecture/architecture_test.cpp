@@ -90,10 +90,14 @@ TEST(LayerRule, RefusesAFileThatIsNotThereAndAFolderThatIsNoLayer) {
               ElementsAre(HasSubstr("names no layer")));
 }
 
-TEST(LayerRule, LetsAnAppIncludeTheApiAndItsOwnFilesAlone) {
+TEST(LayerRule, LetsAnAppIncludeTheApiAndTruthAndItsOwnFilesAlone) {
   EXPECT_THAT(
       includes_against_layers(
-          {{"apps/cli/main.cpp", "#include \"api/ask.h\"\n#include \"table.h\"\n"}, {"apps/cli/table.h", ""}, {"src/api/ask.h", ""}}, two),
+          {{"apps/cli/main.cpp", "#include \"api/ask.h\"\n#include \"truth/fit.h\"\n#include \"table.h\"\n"},
+           {"apps/cli/table.h", ""},
+           {"src/api/ask.h", ""},
+           {"src/truth/fit.h", ""}},
+          {{"units", {}}, {"api", {}}, {"truth", {}}}),
       IsEmpty());
   EXPECT_THAT(includes_against_layers({{"apps/cli/main.cpp", "#include \"low/a.h\"\n"}, {"src/low/a.h", ""}}, two),
               ElementsAre(HasSubstr("apps may not include low/a.h")));

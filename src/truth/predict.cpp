@@ -112,8 +112,9 @@ std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue
     const double together = std::clamp(plan.token_budget * plan.dp / prompt, 1.0, here);
     const Seconds pass = compiled->estimate({.prefill_sequences = together, .prefill_tokens = prompt}).stage_time;
     const Seconds burst = max(serving->ttft.value - serving->queueing, (here / together + 1) / 2 * pass);
+    const double others = std::max(0.0, 1 - 1 / here);  // nobody interrupts himself
     const Seconds interruptions =
-        serving->decoding * (serving->prefill_time + serving->prefix_time) / std::max(workload.output.mean() - 1, 1.0);
+        others * serving->decoding * (serving->prefill_time + serving->prefix_time) / std::max(workload.output.mean() - 1, 1.0);
     ttft = (1 - s.opening) * serving->ttft.value + s.opening * (burst + max(Seconds{}, serving->ttft.value - serving->queueing - pass));
     tpot = max(serving->tpot.floor, tpot - s.opening * interruptions);
   }

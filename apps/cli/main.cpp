@@ -15,6 +15,7 @@
 #include "api/question.h"
 #include "api/reference.h"
 #include "api/sweep.h"
+#include "catalog/fields.h"
 #include "files.h"
 #include "render.h"
 #include "validate.h"
@@ -24,10 +25,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 using namespace fareline;
 
-constexpr std::size_t config_bytes = 16'000'000;
+constexpr int help_column = 25;
+constexpr std::size_t config_bytes = largest_file_bytes;
 
+// One line on standard error, whatever the words of the asker hold.
 int complain(const Error& error) {
-  std::fprintf(stderr, "fareline: %s\n", error.line().c_str());
+  std::string line = error.line();
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  std::fprintf(stderr, "fareline: %s\n", line.c_str());
   return 2;
 }
 
@@ -45,21 +51,20 @@ Expected<Json> model_argument(const std::string& text) {
   std::error_code code;
   fs::path path = text;
   const bool looks_like_path = text.ends_with(".json") || text.starts_with(".") || text.starts_with("/");
-  if (!looks_like_path && !fs::is_directory(path, code)) return Json(text);
+  if (!looks_like_path && !fs::exists(path, code)) return Json(text);
   if (fs::is_directory(path, code)) path /= "config.json";
   const auto config = cli::read_file(path.string(), config_bytes);
   if (!config) return std::unexpected(config.error());
-  Json parsed = Json::parse(*config, nullptr, false);
-  if (parsed.is_discarded()) return fail(path.string(), "is not JSON, or is cut short", "give a config.json as published");
-  Json model{{"name", text}, {"config", std::move(parsed)}};
+  auto parsed = parse_json(path.string(), *config);
+  if (!parsed) return std::unexpected(parsed.error());
+  Json model{{"name", text}, {"config", Json(std::move(*parsed))}};
   const fs::path quantization = path.parent_path() / "hf_quant_config.json";
   if (path.filename() == "config.json" && fs::exists(quantization, code)) {
     const auto quant = cli::read_file(quantization.string(), config_bytes);
     if (!quant) return std::unexpected(quant.error());
-    Json parsed_quant = Json::parse(*quant, nullptr, false);
-    if (parsed_quant.is_discarded())
-      return fail(quantization.string(), "is not JSON, or is cut short", "give it as published, or remove it");
-    model["hf_quant_config"] = std::move(parsed_quant);
+    auto parsed_quant = parse_json(quantization.string(), *quant);
+    if (!parsed_quant) return std::unexpected(parsed_quant.error());
+    model["hf_quant_config"] = Json(std::move(*parsed_quant));
   }
   return model;
 }
@@ -101,7 +106,10 @@ int answer(const std::string& question, const Arguments& arguments) {
   if (!arguments.vary.empty() || question == "sweep") {
     const std::string of = arguments.values.contains("of") ? arguments.values.at("of") : "cost";
     std::string vary;
-    for (const std::string& v : arguments.vary) vary += (vary.empty() ? "" : " ") + v;
+    for (std::string v : arguments.vary) {
+      if (std::count(v.begin(), v.end(), '=') == 1) std::erase(v, ' ');  // "2 TB/s..8 TB/s" is one range
+      vary += (vary.empty() ? "" : " ") + v;
+    }
     Json own{{"of", of}, {"vary", vary}};
     Json inner = asked["inputs"];
     inner.erase("of");
@@ -165,18 +173,78 @@ int write_reference(const std::string& folder) {
   return 0;
 }
 
+// `text` with line breaks, so that the help stays within 110 columns beside the names of the options.
+std::string help_text(std::string text) {
+  constexpr std::size_t most = 110 - help_column;
+  std::size_t line = 0, blank = std::string::npos;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == ' ') blank = i;
+    if (i - line < most || blank == std::string::npos || blank <= line) continue;
+    text[blank] = '\n';
+    line = blank + 1;
+  }
+  return text;
+}
+
+std::string group_of(const Input& input) {
+  for (const auto& [group, title] : {std::pair{"setting", "Model, system and calibration"},
+                                     {"workload", "Workload"},
+                                     {"plan", "Plan: what is left out is chosen"},
+                                     {"money", "Pace and money"}})
+    if (input.group == group) return title;
+  return "Question";
+}
+
 void add_inputs(CLI::App& command, const Question& question, Arguments& arguments, bool positional) {
   for (const Input& input : question.inputs) {
     std::string help(input.summary);
-    if (!input.choices.empty()) help += fmt::format(": {}", input.choices);
-    if (!input.value.empty()) help += fmt::format(" [{}: {}]", input.value, input.reason);
+    if (!input.choices.empty()) {
+      std::string choices(input.choices);
+      for (std::size_t i = 0; (i = choices.find(',', i)) != std::string::npos; i += 2) choices.replace(i, 1, ", ");
+      help += ": " + choices;
+    }
+    if (!input.value.empty()) help += fmt::format(" [{}]", input.value);
+    else if (input.reason == "has no default") help += " [required]";
     else if (!input.reason.empty()) help += fmt::format(" [{}]", input.reason);
     const std::string name = positional ? std::string(input.name) : "--" + std::string(input.name);
-    command
-        .add_option_function<std::string>(
-            name, [&arguments, key = std::string(input.name)](const std::string& value) { arguments.values[key] = value; }, help)
-        ->type_name("");
+    const auto keep = [&arguments, key = std::string(input.name)](const std::string& value) { arguments.values[key] = value; };
+    CLI::Option* option = command.add_option_function<std::string>(name, keep, help_text(std::move(help)))->type_name("");
+    if (!positional) option->group(group_of(input));
   }
+}
+
+// Arguments with "--memory-fraction" written as the input is: "--memory_fraction".
+std::vector<std::string> spelled(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  for (std::string& word : words) {
+    if (!word.starts_with("--")) continue;
+    const auto end = std::min(word.find('='), word.size());
+    std::string name = word.substr(2, end - 2);
+    std::replace(name.begin(), name.end(), '-', '_');
+    for (const Question& question : questions())
+      if (std::any_of(question.inputs.begin(), question.inputs.end(), [&](const Input& input) { return input.name == name; }))
+        word = "--" + name + word.substr(end);
+  }
+  return words;
+}
+
+// What CLI11 could not place, as one error.
+Error unknown_argument(const CLI::App& app) {
+  std::vector<std::string> known, left = app.remaining(true);
+  for (const CLI::App* command : app.get_subcommands())
+    for (const CLI::Option* option : command->get_options()) known.push_back(option->get_name());
+  const auto flag = std::find_if(left.begin(), left.end(), [](const std::string& word) { return word.starts_with("-"); });
+  const std::string word = flag != left.end() ? flag->substr(0, flag->find('=')) : left.empty() ? std::string("an argument") : left.front();
+  const std::string near = nearest_names(word, known);
+  const std::string help = app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " ";
+  return {in_quotes(word), "is not known here", near.empty() ? fmt::format("see fareline {}--help", help) : near};
+}
+
+// "--tp: 1 required TEXT missing" and its like, in our words.
+Error wrong_count(const std::string& text) {
+  const std::string name = text.substr(0, text.find(':'));
+  if (text.find("received") != std::string::npos) return {name, "is given twice", "give it once"};
+  return {name, "has no value", "write one behind it"};
 }
 
 }  // namespace
@@ -186,17 +254,21 @@ int main(int argc, char** argv) {
   app.name("fareline");
   app.set_version_flag("--version", std::string("fareline 0.1.0"));
   app.require_subcommand(1);
-  app.set_help_all_flag("--help-all", "help of every question");
+  app.get_formatter()->column_width(help_column);
+  app.footer("fareline QUESTION --help says what a question takes.\n"
+             "Example: fareline cost --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512");
   Arguments arguments;
   for (const Question& question : questions()) {
     CLI::App& command = *app.add_subcommand(std::string(question.name), std::string(question.summary));
-    command.footer(fmt::format("Example: fareline {} {}", question.name, question.example));
+    const char* about = "A number with a unit is one word or quoted: 50ms, \"2.5 USD/h\". --explain tells the reason of every default.\n";
+    command.footer(fmt::format("{}Example: fareline {} {}", question.name == "list" || question.name == "show" ? "" : about, question.name,
+                               question.example));
     const bool catalogue = question.name == "list" || question.name == "show";
     if (question.name == "sweep") {
       command
           .add_option_function<std::string>(
               "of", [&arguments](const std::string& value) { arguments.values["of"] = value; },
-              "the question asked at each point: cost, step or memory")
+              "the question asked at each point: cost, latency, step or memory")
           ->type_name("");
       command.add_option("--vary", arguments.vary, "input=first..last[:points[:linear]] or input=a,b,c; once or twice")->type_name("");
       command
@@ -208,7 +280,7 @@ int main(int argc, char** argv) {
       command.add_option("--csv", arguments.csv, "write the columns as CSV here (- for standard output)")->type_name("FILE");
       std::vector<Input> all;
       for (const Question& inner : questions()) {
-        if (inner.name != "cost" && inner.name != "step" && inner.name != "memory") continue;
+        if (inner.name != "cost" && inner.name != "step" && inner.name != "memory") continue;  // what can be swept
         for (const Input& input : inner.inputs)
           if (std::none_of(all.begin(), all.end(), [&](const Input& i) { return i.name == input.name; })) all.push_back(input);
       }
@@ -233,20 +305,26 @@ int main(int argc, char** argv) {
   docs.footer("Example: fareline docs docs/reference");
   docs.callback([&folder] { throw CLI::RuntimeError(write_reference(folder)); });
   try {
-    app.parse(argc, argv);
+    auto words = spelled(argc, argv);
+    if (words.empty())
+      return complain({"", "nothing is asked",
+                       "write e.g. fareline cost --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512"});
+    std::vector<std::string> known{"ask"};
+    for (const Question& question : questions()) known.emplace_back(question.name);
+    if (!words.front().starts_with("-") && std::find(known.begin(), known.end(), words.front()) == known.end()) {
+      const std::string near = nearest_names(words.front(), known);
+      return complain({in_quotes(words.front()), "is not a question", near.empty() ? "see fareline --help" : near});
+    }
+    std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+    app.parse(std::move(words));
   } catch (const CLI::RuntimeError& done) {
     return done.get_exit_code();
   } catch (const CLI::Success& success) {
     return app.exit(success);
-  } catch (const CLI::ExtrasError& error) {
-    std::vector<std::string> known;
-    for (const CLI::App* sub : app.get_subcommands())
-      for (const CLI::Option* option : sub->get_options()) known.push_back(option->get_name());
-    std::string what = error.what();
-    if (const auto colon = what.rfind(": "); colon != std::string::npos) what = what.substr(colon + 2);
-    const std::string first = what.substr(0, what.find(' '));
-    const std::string near = nearest_names(first, known);
-    return complain({first, "is not known here", near.empty() ? "see fareline --help" : near});
+  } catch (const CLI::ExtrasError&) {
+    return complain(unknown_argument(app));
+  } catch (const CLI::ArgumentMismatch& error) {
+    return complain(wrong_count(error.what()));
   } catch (const CLI::ParseError& error) {
     return complain({"", error.what(), "see fareline --help"});
   }

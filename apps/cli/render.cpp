@@ -61,16 +61,37 @@ struct Grid {
 };
 
 std::string band(const Json& q) {
-  return q.contains("low") ? fmt::format("{} to {}", member(q, "low"), member(q, "high")) : std::string();
+  if (!q.contains("low")) return {};
+  // A unit that both ends share is written once.
+  const std::string low = member(q, "low"), high = member(q, "high");
+  const auto blank = low.find(' ');
+  const bool shared = blank != std::string::npos && high.ends_with(low.substr(blank));
+  return fmt::format("{} to {}", shared ? low.substr(0, blank) : low, high);
 }
 
-void quantities(Grid& grid, const Json& group, const std::string& prefix = {}) {
-  for (const auto& [name, q] : group.items())
-    grid.add({prefix + spaced(name), value_of(q),
-              q.contains("floor")     ? member(q, "floor")
-              : q.contains("ceiling") ? member(q, "ceiling")
-                                      : "",
-              band(q)});
+// What the members of an answer are called in a table for people.
+std::string label(const std::string& group, const std::string& name) {
+  for (const auto& [path, text] : {std::pair{"price.input", "price of new input"},
+                                   {"price.cached_input", "price of cached input"},
+                                   {"price.output", "price of output"},
+                                   {"price.blended", "price of any token (blended)"},
+                                   {"latency.ttft", "time to first token (TTFT)"},
+                                   {"latency.tpot", "time per further token (TPOT)"},
+                                   {"latency.e2e", "time of a whole answer"},
+                                   {"throughput.requests", "requests"},
+                                   {"throughput.output_tokens", "output tokens"},
+                                   {"throughput.total_tokens", "all tokens"},
+                                   {"throughput.output_tokens_per_chip", "output tokens, a chip"},
+                                   {"throughput.total_tokens_per_chip", "all tokens, a chip"}})
+    if (group + "." + name == path) return text;
+  return spaced(name);
+}
+
+void quantities(Grid& grid, const Json& answer, const std::string& group) {
+  for (const auto& [name, q] : answer[group].items()) {
+    const char* bound = q.contains("floor") ? "floor" : "ceiling";
+    grid.add({label(group, name), value_of(q), q.contains(bound) ? member(q, bound) : "", band(q)});
+  }
 }
 
 std::string shares(const Json& bound) {
@@ -121,6 +142,57 @@ std::string chosen(const Json& inputs) {
   return grid.text();
 }
 
+std::string counted(const Json& q, std::string_view one, std::string_view many) {
+  const std::string text = value_of(q, 3);
+  return fmt::format("{} {}", text, text == "1" ? one : many);
+}
+
+// `text` broken at blanks into lines of at most 110 characters, the later ones indented.
+std::string wrapped(std::string_view text, std::size_t indent) {
+  std::string out;
+  std::size_t width = 0;
+  while (!text.empty()) {
+    const auto end = text.find(' ');
+    const std::string_view word = text.substr(0, end);
+    if (width > 0 && width + 1 + word.size() > 110) {
+      out += "\n" + std::string(indent, ' ');
+      width = indent;
+    } else if (width > 0) {
+      out += ' ';
+      ++width;
+    }
+    out += word;
+    width += word.size();
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+  }
+  return out + "\n";
+}
+
+// What the asker left open: what fareline chose and why, then the defaults, whose reasons --explain gives.
+std::string left_open(const Json& inputs) {
+  std::vector<std::pair<std::string, std::string>> chosen;  // reason, values
+  std::string defaults;
+  for (const auto& [name, v] : inputs.items()) {
+    const std::string by = v["chosen_by"];
+    if (by == "you" || by == "catalogue" || name == "explain") continue;
+    const std::string value =
+        v["value"].is_number() ? number(v["value"].get<double>(), v.value("unit", std::string("1"))) : v["value"].get<std::string>();
+    const std::string text = spaced(name) + " " + value;
+    if (by == "default") {
+      defaults += (defaults.empty() ? "" : ", ") + text;
+      continue;
+    }
+    const std::string reason = v.value("source", std::string()) + (by == "fareline" ? "" : " (" + by + ")");
+    const auto same = std::find_if(chosen.begin(), chosen.end(), [&](const auto& c) { return c.first == reason; });
+    if (same == chosen.end()) chosen.emplace_back(reason, text);
+    else same->second += ", " + text;
+  }
+  std::string out;
+  for (const auto& [reason, values] : chosen) out += wrapped(fmt::format("chosen:  {}: {}", values, reason), 9);
+  if (!defaults.empty()) out += wrapped(fmt::format("default: {} (--explain gives the reasons)", defaults), 9);
+  return out;
+}
+
 std::string plan_line(const Json& plan) {
   std::string text;
   for (const char* name : {"tp", "ep", "dp", "pp", "cp"})
@@ -136,33 +208,31 @@ std::string heading(const Json& answered) {
 }
 
 std::string infeasible(const Json& answer) {
-  std::string text = "Does not fit: " + answer["reason"].get<std::string>() + ".\n  needed     " + value_of(answer["needed"]) +
-                     "\n  available  " + value_of(answer["available"]) + "\n";
+  std::string text = (answer["needed"]["unit"] == "B" ? "Does not fit: " : "Cannot be done: ") + answer["reason"].get<std::string>() +
+                     ".\n  needed     " + value_of(answer["needed"]) + "\n  available  " + value_of(answer["available"]) + "\n";
   if (answer.contains("would_fit")) text += "  would fit  " + answer["would_fit"].get<std::string>() + "\n";
   return text + "  remedy     " + answer["remedy"].get<std::string>() + "\n";
 }
 
 std::string cost(const Json& answered) {
   const Json& a = answered["answer"];
-  std::string out = fmt::format("{}, {}: {} users, {} decoding, {} an hour\n\n", heading(answered), plan_line(a["plan"]),
-                                value_of(a["batch"]["concurrency"]), value_of(a["batch"]["decoding"]),
+  std::string out = fmt::format("{}, {}: {}, {} decoding, {} an hour\n\n", heading(answered), plan_line(a["plan"]),
+                                counted(a["batch"]["concurrency"], "user", "users"), value_of(a["batch"]["decoding"], 3),
                                 number(a["bill"]["system_rate"]["value"].get<double>() * 3600, "USD"));
-  Grid grid{{"", false}, {"estimate", true}, {"bound of physics", true}, {"80% band", false}};
-  quantities(grid, a["price"], "price of ");
-  quantities(grid, a["latency"]);
-  quantities(grid, a["throughput"]);
+  Grid grid{{"", false}, {"estimate", true}, {"bound", true}, {"80% band", false}};
+  for (const char* group : {"price", "latency", "throughput"}) quantities(grid, a, group);
   out += grid.text();
   out += fmt::format("\ndecode   {}\nprefill  {}\nmemory   {:.0f}% of what a replica can hold; at most {} sequences\n",
                      shares(a["bound"]["decode"]), shares(a["bound"]["prefill"]), 100 * a["bound"]["capacity"]["share"].get<double>(),
                      value_of(a["batch"]["largest"]));
-  out += fmt::format("\n{} {}\n", a["why"].get<std::string>(), a["change"].get<std::string>());
+  out += "\n" + wrapped(a["why"].get<std::string>() + " " + a["change"].get<std::string>(), 0);
   return out;
 }
 
 std::string step(const Json& answered) {
   const Json& a = answered["answer"];
   std::string out = fmt::format("{}, {}\n\n", heading(answered), plan_line(a["plan"]));
-  Grid grid{{"", false}, {"estimate", true}, {"bound of physics", true}, {"80% band", false}};
+  Grid grid{{"", false}, {"estimate", true}, {"bound", true}, {"80% band", false}};
   grid.add({"time", value_of(a["time"]), member(a["time"], "floor"), band(a["time"])});
   if (a.contains("stage_time")) grid.add({"a stage", value_of(a["stage_time"]), member(a["stage_time"], "floor"), band(a["stage_time"])});
   out += grid.text();
@@ -197,7 +267,7 @@ std::string sweep(const Json& answered) {
     plot::Column column{.name = spaced(varied[i]["name"]), .right = true};
     for (std::size_t r = 0; r < rows; ++r)
       for (std::size_t c = 0; c < columns; ++c)
-        column.texts.push_back(number(varied[i]["values"][i == 0 ? c : r].get<double>(), varied[i]["unit"]));
+        column.texts.push_back(value_of({{"value", varied[i]["values"][i == 0 ? c : r]}, {"unit", varied[i]["unit"]}}));
     table.columns.push_back(std::move(column));
   }
   for (const Json& col : a["columns"]) {
@@ -269,10 +339,12 @@ std::string rendered(const Json& answered, bool explain) {
     for (const char* pass : {"decode", "prefill"})
       if (ex["passes"][pass].contains("operators") && !ex["passes"][pass]["operators"].empty())
         out += "\n" + operators(ex["passes"][pass]["operators"], pass);
-    if (ex["passes"]["prefill"].contains("operators")) {
-      out += "\n";
-      formulas(out, ex["passes"]["prefill"]["operators"]);
-    }
+    Json both = Json::array();
+    for (const char* pass : {"decode", "prefill"})
+      if (ex["passes"][pass].contains("operators"))
+        both.insert(both.end(), ex["passes"][pass]["operators"].begin(), ex["passes"][pass]["operators"].end());
+    if (!both.empty()) out += "\n";
+    formulas(out, both);
   }
   if (explain && ex.contains("operators")) {
     out += "\n" + operators(ex["operators"], "operator") + "\n";
@@ -283,9 +355,10 @@ std::string rendered(const Json& answered, bool explain) {
                        ex["calibration"]["evidence"].get<std::string>());
   if (explain && ex.contains("model"))
     for (const Json& note : ex["model"]) out += fmt::format("model: {}\n", note.get<std::string>());
-  if (explain && question != "list" && question != "show") out += "\n" + chosen(answered["inputs"]);
+  if (question == "cost" || question == "step" || question == "memory")
+    out += "\n" + (explain ? chosen(answered["inputs"]) : left_open(answered["inputs"]));
   if (!answered["warnings"].empty()) out += "\n";
-  for (const Json& w : answered["warnings"]) out += fmt::format("note: {}\n", w.get<std::string>());
+  for (const Json& w : answered["warnings"]) out += wrapped("note: " + w.get<std::string>(), 6);
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include "api/questions.h"
 #include "api/setting.h"
+#include "catalog/fields.h"
 
 namespace fareline {
 namespace {
@@ -15,8 +16,8 @@ constexpr std::array<Input, 1> explain_inputs{{
      .kind = InputKind::choice,
      .value = "brief",
      .reason = "operator by operator only where asked",
-     .summary = "brief, or full: every operator of each pass",
-     .choices = "brief,full"},
+     .summary = "none: numbers alone, as sweeps ask; brief; or full: every operator of each pass",
+     .choices = "none,brief,full"},
 }};
 constexpr auto cost_inputs = joined(setting_inputs, workload_inputs, plan_inputs, money_inputs, explain_inputs);
 
@@ -80,7 +81,7 @@ constexpr std::array<Input, 4> sweep_inputs{{
      .value = "cost",
      .reason = "what is varied most",
      .summary = "the question asked at each point",
-     .choices = "cost,step,memory"},
+     .choices = "cost,latency,step,memory"},
     {.name = "inputs",
      .kind = InputKind::model,
      .reason = "the inputs of the question at each point",
@@ -135,7 +136,7 @@ Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
   if (!question.is_object()) return fail("question", "is not an object", "write {\"question\": \"cost\", \"inputs\": {...}}");
   for (const auto& [key, value] : question.items())
     if (key != "question" && key != "inputs")
-      return fail(key.substr(0, 60), "is no part of a question", "write {\"question\": \"cost\", \"inputs\": {...}}");
+      return fail(in_quotes(key), "is no part of a question", "write {\"question\": \"cost\", \"inputs\": {...}}");
   if (!question.contains("question") || !question["question"].is_string())
     return fail("question", "is missing", "write {\"question\": \"cost\", \"inputs\": {...}}");
   const std::string name = question["question"].get<std::string>();
@@ -154,7 +155,7 @@ Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
   std::vector<std::string> known;
   for (const Question& row : questions()) known.emplace_back(row.name);
   const std::string near = nearest_names(name, known);
-  return fail("question", fmt::format("\"{}\" is not a question", name.substr(0, 60)),
+  return fail("question", in_quotes(name) + " is not a question",
               near.empty() ? "ask {\"question\": \"list\", \"inputs\": {\"kind\": \"questions\"}}" : near);
 }
 
@@ -163,10 +164,9 @@ std::string ask_text(std::string_view text, const Catalogue& catalogue) {
     return Json{{"error", {{"where", e.where}, {"what", e.what}, {"remedy", e.remedy}}}}.dump(-1, ' ', false,
                                                                                               Json::error_handler_t::replace);
   };
-  if (text.size() > (64u << 20)) return error({"question", "is longer than 64 MiB", "ask a smaller one"});
-  const Json question = Json::parse(text, nullptr, false);
-  if (question.is_discarded()) return error({"question", "is not JSON", "write {\"question\": \"cost\", \"inputs\": {...}}"});
-  const auto answered = ask(question, catalogue);
+  const auto question = parse_json("question", text);
+  if (!question) return error(question.error());
+  const auto answered = ask(Json(*question), catalogue);
   return answered ? answered->dump(-1, ' ', false, Json::error_handler_t::replace) : error(answered.error());
 }
 

@@ -181,7 +181,9 @@ Expected<Json> answer_cost(Inputs& inputs, const Catalogue& catalogue) {
   Json warnings = Json::array();
   for (const std::string& w : read->warnings) warnings.push_back(w);
 
-  const auto served = read->choice.nearest ? std::unexpected(*read->choice.nearest) : serve(s);
+  // Nothing feasible was found exactly where a reason is left.
+  const std::expected<Served, Infeasible> served =
+      read->choice.served ? std::expected<Served, Infeasible>(std::move(*read->choice.served)) : std::unexpected(*read->choice.nearest);
   if (!served) {
     result["answer"] = infeasible_answer(
         served.error(), served.error().constraint == Infeasible::Constraint::memory ? would_fit(s, inputs) : std::string());
@@ -254,16 +256,20 @@ Expected<Json> answer_cost(Inputs& inputs, const Catalogue& catalogue) {
                     {"request", plain(v.bill.total)},
                     {"chip_rate", plain(s.chip_rate)},
                     {"system_rate", plain(v.chips * s.chip_rate)}};
-  const auto sensitivity = changes(s, v);
-  Json rows = Json::array();
-  for (const Change& change : sensitivity) rows.push_back({{"change", change.what}, {"price_ratio", change.ratio}});
-  answer["sensitivity"] = std::move(rows);
-  answer["why"] = why(v);
-  answer["change"] = what_would_change_it(sensitivity, v, s.demand);
+  if (inputs.text("explain") != "none") {
+    const auto sensitivity = changes(s, v);
+    Json rows = Json::array();
+    for (const Change& change : sensitivity) rows.push_back({{"change", change.what}, {"price_ratio", change.ratio}});
+    answer["sensitivity"] = std::move(rows);
+    answer["why"] = why(v);
+    answer["change"] = what_would_change_it(sensitivity, v, s.demand);
+    result["explain"] = explanation(s, v, inputs.text("explain") == "full");
+    for (const std::string& note : s.model.notes) result["explain"]["model"].push_back(note);
+    result["explain"]["calibration"] = {{"name", c.name}, {"evidence", c.evidence}, {"source", c.source}};
+  } else {
+    result["explain"] = Json::object();
+  }
   result["answer"] = std::move(answer);
-  result["explain"] = explanation(s, v, inputs.text("explain") == "full");
-  for (const std::string& note : s.model.notes) result["explain"]["model"].push_back(note);
-  result["explain"]["calibration"] = {{"name", c.name}, {"evidence", c.evidence}, {"source", c.source}};
   result["warnings"] = std::move(warnings);
   return result;
 }

@@ -13,8 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool is_numeric(InputKind kind) { return kind == InputKind::count || kind == InputKind::number || kind == InputKind::quantity; }
-
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
@@ -80,7 +78,7 @@ Expected<void> Inputs::set(std::string_view name, const Json& value) {
     std::vector<std::string> known;
     for (const Input& i : question_->inputs) known.emplace_back(i.name);
     const std::string near = nearest_names(name, known);
-    return fail(std::string(name.substr(0, 60)), fmt::format("{} has no such input", question_->name),
+    return fail(in_quotes(name), fmt::format("{} has no such input", question_->name),
                 near.empty() ? fmt::format("see fareline {} --help", question_->name) : near);
   }
   Value v{.input = input, .by = "you"};
@@ -98,13 +96,14 @@ Expected<void> Inputs::set(std::string_view name, const Json& value) {
       if (std::find(known.begin(), known.end(), v.text) == known.end()) {
         std::string all;
         for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-        return fail(std::string(input->name), fmt::format("\"{}\" is not a choice", v.text.substr(0, 60)),
+        return fail(std::string(input->name), fmt::format("{} is not a choice", in_quotes(v.text)),
                     fmt::format("write one of {}", all));
       }
     }
   } else {
     return fail(std::string(input->name), "is not text", "write its name in quotes");
   }
+  if (input->kind == InputKind::model) model_.reset();
   values_.insert_or_assign(std::string(name), std::move(v));
   return {};
 }
@@ -167,6 +166,11 @@ void Inputs::choose(std::string_view name, std::string value, std::string_view b
   if (!input) return;
   Value v{.input = input, .text = std::move(value), .by = std::string(by), .source = std::move(source)};
   values_.insert_or_assign(std::string(name), std::move(v));
+}
+
+void Inputs::leave_out(std::string_view name) {
+  const auto it = values_.find(name);
+  if (it != values_.end() && it->second.by != "you") values_.erase(it);
 }
 
 Json Inputs::to_json() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,12 @@ class Inputs {
   // Records a value fareline chose, or took from the model file, and why.
   void choose(std::string_view name, double value, std::string_view by, std::string source);
   void choose(std::string_view name, std::string value, std::string_view by, std::string source);
+  // Forgets a default that had no part in the answer; what the asker gave stays.
+  void leave_out(std::string_view name);
+
+  // The model these inputs name, kept once it is read: copies of the inputs share it. Setting "model" forgets it.
+  const std::shared_ptr<const Model>& model() const { return model_; }
+  void keep(std::shared_ptr<const Model> model) { model_ = std::move(model); }
 
   nlohmann::ordered_json to_json() const;
   const Question& question() const { return *question_; }
@@ -51,6 +58,7 @@ class Inputs {
   const Input* row(std::string_view name) const;
   const Question* question_ = nullptr;
   std::map<std::string, Value, std::less<>> values_;
+  std::shared_ptr<const Model> model_;
 };
 
 }  // namespace fareline

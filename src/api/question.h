@@ -25,6 +25,10 @@ enum class InputKind : unsigned char {
   choice,    // one of `choices`, comma separated
 };
 
+constexpr bool is_numeric(InputKind kind) {
+  return kind == InputKind::count || kind == InputKind::number || kind == InputKind::quantity;
+}
+
 struct Input {
   std::string_view name;
   InputKind kind = InputKind::text;
@@ -34,6 +38,7 @@ struct Input {
   Dim dim{};
   std::string_view choices = {};
   double least = 0, most = 0x1p53;  // of counts and numbers
+  std::string_view group = {};      // the table it stands in: "setting", "workload", "plan", "money"
 };
 
 class Inputs;

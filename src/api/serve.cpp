@@ -26,6 +26,14 @@ std::vector<int> powers(int most) {
   return all;
 }
 
+constexpr double most_chips = 1 << 30;  // above, counting them overflows
+
+// How much a reason tells the asker: that memory is short, then what cannot be divided, then that ranks do not match.
+int telling(const Infeasible& reason) {
+  if (reason.constraint == Infeasible::Constraint::memory) return 2;
+  return reason.constraint == Infeasible::Constraint::ranks ? 0 : 1;
+}
+
 double kept_context(const Workload& w) { return w.prompt.mean() + w.output.biased_mean() / 2; }
 
 }  // namespace
@@ -62,9 +70,10 @@ std::expected<Served, Infeasible> serve(const Situation& s) {
   PrefixStorage storage = s.storage;
   storage.size = sequence_bytes(s.model, kv_of(s), s.workload.prompt_cached());
   if (s.workload.prompt_cached() > 0)
-    if (const MemoryTier* tier = tier_named(s.system, s.tier))
+    if (const MemoryTier* tier = tier_named(s.system, s.tier); tier && tier->bandwidth.stated())
       served.retrieval = storage.size / (tier->bandwidth.value * s.plan.stage_chips());
   served.serving.ttft.value += served.retrieval;
+  served.serving.ttft.floor += served.retrieval;
   if (s.workload.prompt_cached() <= 0) storage.size = Bytes{};
   served.bill = request_bill(served.serving, served.chips, s.chip_rate, storage);
   served.prices = token_prices(served.bill, s.workload);
@@ -81,7 +90,13 @@ std::vector<Plan> layouts(const Model& model, const System& system, const Plan& 
   // One unit of the system first; further stages over several units only where nothing fits in one.
   for (const int pp : options("pp", base.pp, powers(system.scale_out.bandwidth.stated() ? std::min(16, model.layers()) : 1))) {
     for (const int tp : options("tp", base.tp, powers(std::min(unit_chips, 64)))) {
-      for (const int dp : options("dp", base.dp, moe ? powers(std::max(1, unit_chips / tp)) : std::vector<int>{1})) {
+      std::vector<int> dps = moe ? powers(std::max(1, unit_chips / tp)) : std::vector<int>{1};
+      // An ep that is no power of two is laid over as many attention groups as it takes.
+      const int group = tp * base.cp;
+      const bool odd = moe && given.has("ep") && base.ep % group == 0 && std::find(dps.begin(), dps.end(), base.ep / group) == dps.end();
+      if (odd) dps.push_back(base.ep / group);
+      for (const int dp : options("dp", base.dp, dps)) {
+        if (static_cast<double>(tp) * dp * base.cp * pp * base.replicas > most_chips) continue;
         const int stage = tp * dp * base.cp;
         std::vector<int> eps{1};
         if (moe) {
@@ -140,18 +155,19 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
       candidate.demand = load.demand;
       candidate.plan.replicas = load.replicas;
       ++choice.considered;
-      const auto served = serve(candidate);
+      auto served = serve(candidate);
       if (!served) {
         ++choice.infeasible;
         const Infeasible& why = served.error();
         const double miss = why.available > 0 ? why.needed / why.available : 1e300;
-        if (!choice.nearest ||
-            (why.constraint == Infeasible::Constraint::memory &&
-             (choice.nearest->constraint != Infeasible::Constraint::memory || miss < choice.nearest->needed / choice.nearest->available))) {
+        const bool closer =
+            choice.nearest && telling(why) == telling(*choice.nearest) && miss < choice.nearest->needed / choice.nearest->available;
+        if (!choice.nearest || telling(why) > telling(*choice.nearest) || (telling(why) == 2 && closer)) {
           choice.nearest = why;
           choice.nearest_plan = plan;
         }
-        continue;
+        if (situation.demand.stated()) continue;
+        break;  // what does not fit a small crowd fits no larger one
       }
       least_pp = std::min(least_pp, plan.pp);
       const bool within = served->serving.tpot.value <= pace && served->serving.ttft.value <= patience;
@@ -165,6 +181,7 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
         best_price = price;
         best_pace = slowness;
         choice.situation = candidate;
+        choice.served = std::move(*served);
       }
       if (open && within) break;  // more replicas of this layout only cost more
       // Beyond the pace and out of memory a larger crowd only waits longer.
@@ -179,13 +196,14 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
 
 Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
   Read read;
+  if (const auto bounds = chips_in_bounds(inputs); !bounds) return std::unexpected(bounds.error());
   auto model = model_of(inputs, catalogue);
   if (!model) return std::unexpected(model.error());
   auto system = system_of(inputs, catalogue);
   if (!system) return std::unexpected(system.error());
   auto calibration = calibration_of(inputs, catalogue, system->chip, read.warnings);
   if (!calibration) return std::unexpected(calibration.error());
-  const auto chip_rate = chip_rate_of(inputs, catalogue, *system);
+  const auto chip_rate = chip_rate_of(inputs, catalogue, *system, read.warnings);
   if (!chip_rate) return std::unexpected(chip_rate.error());
   for (const std::string_view name : {"prompt", "output"})
     if (!inputs.has(name)) return fail(std::string(name), "is missing", fmt::format("give --{} {}", name, name == "prompt" ? 4096 : 512));
@@ -202,6 +220,9 @@ Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
     const MemoryTier* tier = tier_named(s.system, s.tier);
     if (tier) {
       s.storage.price = tier->price.value;
+    } else if (!inputs.given("tier")) {
+      inputs.choose("tier", "hbm", "default", fmt::format("{} states no {} tier", s.system.name, s.tier));
+      s.tier = "hbm";
     } else if (s.workload.cached > 0) {
       std::string known = "hbm";
       for (const MemoryTier& t : s.system.tiers) known += ", " + t.name;
@@ -224,11 +245,11 @@ Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
                 patience = inputs.quantity<Seconds>("patience").value_or(Seconds{});
   read.choice = choose(std::move(s), inputs, pace, patience);
   read.situation = read.choice.situation;
-  const std::string why = read.choice.within_pace
-                              ? fmt::format("serves cheapest with TPOT within {} and TTFT within {}, of {} plans and loads tried",
-                                            to_text(pace), to_text(patience), read.choice.considered)
-                              : fmt::format("comes nearest to TPOT within {} and TTFT within {}, of {} plans and loads tried",
-                                            to_text(pace), to_text(patience), read.choice.considered);
+  const std::string within = fmt::format("TPOT within {} and TTFT within {}, of {} plans and loads tried", to_text(pace), to_text(patience),
+                                         read.choice.considered);
+  const std::string why = read.choice.considered == 1  ? std::string("the only layout that the other inputs leave")
+                          : read.choice.within_pace ? "serves cheapest with " + within
+                                                    : "comes nearest to " + within;
   const Plan& plan = read.situation.plan;
   const auto record = [&](std::string_view name, double value) {
     if (!inputs.has(name)) inputs.choose(name, value, "fareline", why);
@@ -245,9 +266,9 @@ Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
           "nothing tried keeps TPOT within {} and TTFT within {}: the fastest is shown; raise --pace or --patience, or take another system",
           to_text(pace), to_text(patience)));
   }
-  const Precision& p = read.situation.model.precision;
-  if (!inputs.has("weights")) inputs.choose("weights", std::string(name(p.weights)), "model file", "as published");
-  if (!inputs.has("kv")) inputs.choose("kv", std::string(name(p.kv)), "model file", "as published");
+  if (read.choice.considered == 1)
+    for (const std::string_view unused : {"pace", "patience"}) inputs.leave_out(unused);
+  record_facts(inputs, read.situation.model, read.situation.system, plan);
   return read;
 }
 

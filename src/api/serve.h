@@ -55,6 +55,7 @@ struct Choice {
   bool within_pace = true;
   std::optional<Infeasible> nearest;   // where nothing was feasible: what the plan that came nearest lacked
   Plan nearest_plan;
+  std::optional<Served> served;        // of `situation`, where something was feasible
 };
 
 // Returns `situation` with the layout and the demand that serve cheapest (blended price) with TPOT within `pace` and TTFT

@@ -10,7 +10,9 @@
 
 namespace fareline {
 
-Expected<Model> model_of(Inputs& inputs, const Catalogue& catalogue) {
+namespace {
+
+Expected<Model> read_model_of(const Inputs& inputs, const Catalogue& catalogue) {
   if (!inputs.has("model")) return fail("model", "is missing", "give a name from \"fareline list models\" or a path to a config.json");
   if (const nlohmann::ordered_json* object = inputs.object("model")) {
     if (!object->contains("config")) return fail("model", "has no member \"config\"", "write {\"name\": ..., \"config\": {...}}");
@@ -24,24 +26,36 @@ Expected<Model> model_of(Inputs& inputs, const Catalogue& catalogue) {
   return model;
 }
 
+}  // namespace
+
+Expected<Model> model_of(Inputs& inputs, const Catalogue& catalogue) {
+  if (!inputs.model()) {
+    auto model = read_model_of(inputs, catalogue);
+    if (!model) return model;
+    inputs.keep(std::make_shared<const Model>(std::move(*model)));
+  }
+  return *inputs.model();
+}
+
 Expected<System> system_of(Inputs& inputs, const Catalogue& catalogue) {
   if (!inputs.has("system")) return fail("system", "is missing", "give a name from \"fareline list systems\"");
   auto found = catalogue.system(inputs.text("system"));
   if (!found) return std::unexpected(Error(found.error()).within("system"));
   System system = std::move(*found);
-  if (const auto v = inputs.quantity<Bandwidth>("hbm_bandwidth")) system.chip.hbm_bandwidth = {*v, "given", ""};
-  if (const auto v = inputs.quantity<Bytes>("hbm_capacity")) {
+  const auto given_quantity = [&]<class Q>(std::string_view name) { return inputs.given(name) ? inputs.quantity<Q>(name) : std::nullopt; };
+  if (const auto v = given_quantity.operator()<Bandwidth>("hbm_bandwidth")) system.chip.hbm_bandwidth = {*v, "given", ""};
+  if (const auto v = given_quantity.operator()<Bytes>("hbm_capacity")) {
     system.chip.hbm_capacity = {*v, "given", ""};
     system.chip.hbm_usable = {*v, "given", ""};
   }
-  if (const auto v = inputs.quantity<FlopRate>("peak")) {
+  if (const auto v = given_quantity.operator()<FlopRate>("peak")) {
     const auto base = system.chip.peak[static_cast<std::size_t>(multiply_rate(Format::bf16, std::nullopt, system.chip))].value;
     const double scale = *v / base;
     for (auto& peak : system.chip.peak) peak.value = scale * peak.value;
   }
-  if (const auto v = inputs.quantity<Bandwidth>("scale_up_bandwidth")) system.scale_up.bandwidth = {*v, "given", ""};
-  if (const auto v = inputs.quantity<Bandwidth>("scale_out_bandwidth")) system.scale_out.bandwidth = {*v, "given", ""};
-  if (const auto v = inputs.count("domain")) system.domain = *v;
+  if (const auto v = given_quantity.operator()<Bandwidth>("scale_up_bandwidth")) system.scale_up.bandwidth = {*v, "given", ""};
+  if (const auto v = given_quantity.operator()<Bandwidth>("scale_out_bandwidth")) system.scale_out.bandwidth = {*v, "given", ""};
+  if (inputs.given("domain")) system.domain = *inputs.count("domain");
   return system;
 }
 
@@ -113,9 +127,43 @@ Workload workload_of(const Inputs& inputs) {
           .cached = inputs.number("cached").value_or(0)};
 }
 
-Expected<MoneyRate> chip_rate_of(Inputs& inputs, const Catalogue& catalogue, const System& system) {
+void record_facts(Inputs& inputs, const Model& model, const System& system, const Plan& plan) {
+  const auto fact = [&]<class T>(std::string_view name, const Sourced<T>& f) {
+    if (inputs.given(name) || !f.stated()) return;
+    inputs.choose(name, f.value.coherent(), "catalogue", f.source);
+  };
+  const Chip& chip = system.chip;
+  fact("hbm_bandwidth", chip.hbm_bandwidth);
+  fact("hbm_capacity", chip.hbm_capacity);
+  fact("peak", chip.peak[static_cast<std::size_t>(multiply_rate(Format::bf16, std::nullopt, chip))]);
+  fact("scale_up_bandwidth", system.scale_up.bandwidth);
+  fact("scale_out_bandwidth", system.scale_out.bandwidth);
+  if (!inputs.given("domain")) inputs.choose("domain", system.domain, "catalogue", system.title);
+  const Precision& p = model.precision;
+  if (!plan.weights) inputs.choose("weights", std::string(name(p.weights)), "model file", "as published");
+  if (!plan.kv) inputs.choose("kv", std::string(name(p.kv)), "model file", "as published");
+  if (!plan.activations)
+    inputs.choose("activations", std::string(name(multiply_rate(plan.weights.value_or(p.weights), std::nullopt, chip))), "default",
+                  "as narrow as the weights where the chip multiplies so");
+  if (inputs.number("draft").value_or(0) <= 0)
+    for (const std::string_view unused : {"draft_by", "acceptance"}) inputs.leave_out(unused);
+}
+
+Expected<void> chips_in_bounds(const Inputs& inputs) {
+  constexpr double most = 1 << 20;
+  double chips = 1;
+  for (const std::string_view part : {"tp", "pp", "dp", "cp", "replicas"})
+    if (inputs.given(part)) chips *= *inputs.number(part);
+  if (chips > most)
+    return fail("tp x dp x cp x pp x replicas", fmt::format("is {} chips", number_text(chips)),
+                fmt::format("write at most {}", number_text(most, 7)));
+  return {};
+}
+
+Expected<MoneyRate> chip_rate_of(Inputs& inputs, const Catalogue& catalogue, const System& system, std::vector<std::string>& warnings) {
   const Chip& chip = system.chip;
   if (inputs.text("owned") == "yes") {
+    if (inputs.given("rental")) warnings.push_back("rental is not used: the chips are owned");
     Ownership o{.life = inputs.number("years").value_or(5) * unit::year,
                 .pue = inputs.number("pue").value_or(1),
                 .electricity = inputs.quantity<EnergyPrice>("electricity").value_or(EnergyPrice{}),
@@ -143,6 +191,10 @@ Expected<MoneyRate> chip_rate_of(Inputs& inputs, const Catalogue& catalogue, con
       return fail("power", fmt::format("the TDP of {} is not known", chip.name), "give --power \"700 W\"");
     }
     return owned_rate(o);
+  }
+  for (const std::string_view unused : {"capital", "network", "years", "power", "pue", "electricity", "utilisation", "upkeep"}) {
+    if (inputs.given(unused)) warnings.push_back(fmt::format("{} is not used: the chips are rented (say owned yes)", unused));
+    inputs.leave_out(unused);
   }
   if (const auto given = inputs.quantity<MoneyRate>("rental")) return *given;
   const auto price = catalogue.default_rental(chip.name);

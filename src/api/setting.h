@@ -25,7 +25,14 @@ constexpr auto joined(const std::array<Input, N>&... tables) {
   return all;
 }
 
-inline constexpr std::array<Input, 12> setting_inputs{{
+// The same table, each row told which it stands in.
+template <std::size_t N>
+constexpr std::array<Input, N> in_group(std::string_view group, std::array<Input, N> table) {
+  for (Input& input : table) input.group = group;
+  return table;
+}
+
+inline constexpr auto setting_inputs = in_group("setting", std::array<Input, 12>{{
     {.name = "model",
      .kind = InputKind::model,
      .reason = "has no default",
@@ -90,9 +97,9 @@ inline constexpr std::array<Input, 12> setting_inputs{{
      .reason = "the engine's runtime and its communicators are counted already",
      .summary = "memory of a chip set aside besides",
      .dim = Bytes::dim},
-}};
+}});
 
-inline constexpr std::array<Input, 16> plan_inputs{{
+inline constexpr auto plan_inputs = in_group("plan", std::array<Input, 16>{{
     {.name = "tp",
      .kind = InputKind::count,
      .reason = "chosen to serve cheapest",
@@ -191,9 +198,9 @@ inline constexpr std::array<Input, 16> plan_inputs{{
      .summary = "measured tokens a verified step yields, instead of the acceptance",
      .least = 1,
      .most = 65},
-}};
+}});
 
-inline constexpr std::array<Input, 7> workload_inputs{{
+inline constexpr auto workload_inputs = in_group("workload", std::array<Input, 7>{{
     {.name = "prompt",
      .kind = InputKind::count,
      .reason = "has no default",
@@ -238,9 +245,9 @@ inline constexpr std::array<Input, 7> workload_inputs{{
      .summary = "requests a second arriving at random, instead of a concurrency",
      .dim = Frequency::dim,
      .least = 1e-9},
-}};
+}});
 
-inline constexpr std::array<Input, 16> money_inputs{{
+inline constexpr auto money_inputs = in_group("money", std::array<Input, 16>{{
     {.name = "pace",
      .kind = InputKind::quantity,
      .value = "50 ms",
@@ -339,7 +346,7 @@ inline constexpr std::array<Input, 16> money_inputs{{
      .summary = "tensor parallelism of the prefill pool",
      .least = 1,
      .most = 65536},
-}};
+}});
 
 Expected<Model> model_of(Inputs& inputs, const Catalogue& catalogue);
 Expected<System> system_of(Inputs& inputs, const Catalogue& catalogue);
@@ -349,8 +356,12 @@ Expected<Calibration> calibration_of(Inputs& inputs, const Catalogue& catalogue,
 Plan plan_of(const Inputs& inputs);
 Speculation speculation_of(Inputs& inputs, const Model& model);
 Workload workload_of(const Inputs& inputs);
+// Records what the published model, the chip and the system gave to the answer where the asker gave nothing.
+void record_facts(Inputs& inputs, const Model& model, const System& system, const Plan& plan);
+// Nothing where the plan is of a sensible number of chips. Errors: a product of its parts above a million.
+Expected<void> chips_in_bounds(const Inputs& inputs);
 // Rent or ownership, a chip.
-Expected<MoneyRate> chip_rate_of(Inputs& inputs, const Catalogue& catalogue, const System& system);
+Expected<MoneyRate> chip_rate_of(Inputs& inputs, const Catalogue& catalogue, const System& system, std::vector<std::string>& warnings);
 // Sentences about number formats the chip cannot multiply and what happens instead.
 std::vector<std::string> format_notes(const Model& model, const Plan& plan, const Chip& chip);
 

@@ -22,6 +22,7 @@ struct Parts {
 };
 
 Expected<Parts> read_parts(Inputs& inputs, const Catalogue& catalogue) {
+  if (const auto bounds = chips_in_bounds(inputs); !bounds) return std::unexpected(bounds.error());
   auto model = model_of(inputs, catalogue);
   if (!model) return std::unexpected(model.error());
   auto system = system_of(inputs, catalogue);
@@ -81,6 +82,7 @@ Expected<Json> answer_step(Inputs& inputs, const Catalogue& catalogue) {
   const double context = std::max(pass.decode_context + 1, pass.prefill_context + pass.prefill_tokens);
   const Plan plan = plan_or_smallest(inputs, *parts, context);
   for (const std::string& note : format_notes(parts->model, plan, parts->system.chip)) parts->warnings.push_back(note);
+  record_facts(inputs, parts->model, parts->system, plan);
   const auto compiled = compile(parts->model, parts->system, parts->calibration, plan);
   if (!compiled) return result_of(infeasible_answer(compiled.error(), ""), Json::object(), parts->warnings);
   const MemoryUse use = memory_use(parts->model, parts->system, plan, context);
@@ -124,6 +126,7 @@ Expected<Json> answer_memory(Inputs& inputs, const Catalogue& catalogue) {
   const double context = inputs.number("context").value_or(static_cast<double>(std::max<std::int64_t>(parts->model.max_context, 1)));
   if (!inputs.has("context")) inputs.choose("context", context, "model file", "the longest context the model states");
   const Plan plan = plan_or_smallest(inputs, *parts, context);
+  record_facts(inputs, parts->model, parts->system, plan);
   if (const auto compiled = compile(parts->model, parts->system, parts->calibration, plan); !compiled)
     return result_of(infeasible_answer(compiled.error(), ""), Json::object(), parts->warnings);
   const MemoryUse use = memory_use(parts->model, parts->system, plan, context);

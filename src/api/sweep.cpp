@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "api/questions.h"
+#include "api/setting.h"
 #include "units/elementary.h"
 #include "units/text.h"
 
@@ -16,7 +16,6 @@ namespace fareline {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 const Question* question_named(std::string_view name) {
   for (const Question& row : questions())
@@ -54,12 +53,8 @@ std::vector<std::string> split(std::string_view text, char by) {
   return parts;
 }
 
-Json input_value(const Input& input, double value) {
-  if (input.kind == InputKind::quantity) return fmt::format("{} {}", value, unit_name(input.dim));
-  return value;
-}
-
 std::string_view shown_by_default(std::string_view question) {
+  if (question == "latency") return "latency.ttft,latency.tpot";
   if (question == "cost") return "price.output,latency.tpot";
   if (question == "step") return "time";
   return "chip.largest_batch";
@@ -78,27 +73,36 @@ std::string binder_of(const Json& answer) {
 }  // namespace
 
 Expected<Varied> parse_varied(std::string_view text, const Question& question) {
-  const std::string where(text.substr(0, 60));
-  const auto wrong = [&](std::string what, std::string remedy) { return fail("vary " + where, std::move(what), std::move(remedy)); };
   const auto equals = text.find('=');
-  if (equals == std::string_view::npos) return wrong("has no \"=\"", "write e.g. batch=1..4096");
   const std::string_view name = text.substr(0, equals);
+  const std::string where = "vary " + in_quotes(text);
+  const auto wrong = [&](std::string what, std::string remedy) { return fail(where, std::move(what), std::move(remedy)); };
+  if (equals == std::string_view::npos) return wrong("has no \"=\"", "write e.g. batch=1..4096");
   Varied varied;
-  std::vector<std::string> numeric;
+  std::vector<std::string> known;
   for (const Input& input : question.inputs) {
-    const bool varies = input.kind == InputKind::count || input.kind == InputKind::number || input.kind == InputKind::quantity;
-    if (varies) numeric.emplace_back(input.name);
-    if (input.name == name && varies) varied.input = &input;
+    known.emplace_back(input.name);
+    if (input.name == name) varied.input = &input;
   }
-  if (!varied.input)
-    return wrong(fmt::format("{} has no input \"{}\" that is a number", question.name, name.substr(0, 40)), nearest_names(name, numeric));
+  if (!varied.input) {
+    const std::string near = nearest_names(name, known);
+    return wrong(fmt::format("{} has no input {}", question.name, in_quotes(name)),
+                 near.empty() ? fmt::format("see fareline {} --help", question.name) : near);
+  }
   const Input& input = *varied.input;
   std::string_view range = text.substr(equals + 1);
   const auto dots = range.find("..");
+  if (!is_numeric(input.kind)) {
+    if (dots != std::string_view::npos) return wrong("is a range of names", fmt::format("write them one by one: {}=first,second", name));
+    varied.texts = split(range, ',');
+    if (varied.texts.empty()) return wrong("has no values", fmt::format("write e.g. {}=first,second", name));
+    if (static_cast<double>(varied.texts.size()) > most_points) return wrong("asks for too many points", "ask for at most 100,000");
+    return varied;
+  }
   if (dots == std::string_view::npos) {
     for (const std::string& part : split(range, ',')) {
       const auto value = value_of(input, part);
-      if (!value) return std::unexpected(Error(value.error()).within("vary " + where));
+      if (!value) return std::unexpected(Error(value.error()).within(where));
       varied.values.push_back(*value);
     }
   } else {
@@ -111,8 +115,8 @@ Expected<Varied> parse_varied(std::string_view text, const Question& question) {
     if (parts.empty() || parts.size() > 2)
       return wrong("is not a range", "write first..last, first..last:points or first..last:points:linear");
     const auto first = value_of(input, range.substr(0, dots)), last = value_of(input, parts[0]);
-    if (!first) return std::unexpected(Error(first.error()).within("vary " + where));
-    if (!last) return std::unexpected(Error(last.error()).within("vary " + where));
+    if (!first) return std::unexpected(Error(first.error()).within(where));
+    if (!last) return std::unexpected(Error(last.error()).within(where));
     if (!(*first < *last)) return wrong("runs backwards or nowhere", "write the smaller end first");
     const bool ratio = !linear && *first > 0;
     const bool powers = input.kind == InputKind::count && ratio && parts.size() == 1;
@@ -126,10 +130,10 @@ Expected<Varied> parse_varied(std::string_view text, const Question& question) {
       double points = 17;
       if (parts.size() == 2) {
         const auto count = parse_count(parts[1]);
-        if (!count) return std::unexpected(Error(count.error()).within("vary " + where));
+        if (!count) return std::unexpected(Error(count.error()).within(where));
         points = static_cast<double>(*count);
       }
-      if (points < 2 || points > 100000) return wrong("asks for no sensible number of points", "write between 2 and 100000");
+      if (points < 2 || points > most_points) return wrong("asks for no sensible number of points", "write between 2 and 100000");
       for (double i = 0; i < points; ++i) {
         const double share = i / (points - 1);
         double v = ratio ? *first * exponential(share * natural_log(*last / *first)) : *first + share * (*last - *first);
@@ -139,6 +143,7 @@ Expected<Varied> parse_varied(std::string_view text, const Question& question) {
       }
     }
   }
+  if (static_cast<double>(varied.values.size()) > most_points) return wrong("asks for too many points", "ask for at most 100,000");
   if (varied.values.empty()) return wrong("has no values", "write e.g. batch=1..4096");
   for (const double v : varied.values)
     if (v < input.least || v > input.most)
@@ -146,11 +151,36 @@ Expected<Varied> parse_varied(std::string_view text, const Question& question) {
   return varied;
 }
 
+namespace {
+
+// Records in `base` what fareline chose at one point, so that a curve compares like with like; says what in words.
+std::string hold_choices(const Inputs& at, const std::vector<Varied>& varied, Inputs& base) {
+  const auto varies = [&](std::string_view name) {
+    return std::any_of(varied.begin(), varied.end(), [&](const Varied& v) { return v.input->name == name; });
+  };
+  std::string held;
+  for (const std::string_view name : {"tp", "ep", "pp", "dp", "concurrency"}) {
+    if (base.has(name) || !at.has(name) || at.given(name) || varies(name)) continue;
+    if (name == "concurrency" && (varies("batch") || varies("rate"))) continue;
+    const double value = *at.number(name);
+    base.choose(name, value, "fareline", "chosen once for the whole sweep");
+    held += fmt::format("{}{} {}", held.empty() ? "" : ", ", name, number_text(value));
+  }
+  return held;
+}
+
+bool is_feasible(const Json& answer) { return !answer.contains("feasible") || answer["feasible"].get<bool>(); }
+
+}  // namespace
+
 Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
   const std::string of = inputs.text("of");
-  const Question* question = question_named(of);
+  const Question* question = question_named(of == "latency" ? "cost" : of);
   FARELINE_CHECK(question != nullptr);
-  Json base = inputs.object("inputs") ? *inputs.object("inputs") : Json::object();
+  if (inputs.has("inputs") && !inputs.object("inputs"))
+    return fail("inputs", "is not an object", "write {\"model\": ..., \"system\": ...}");
+  auto base = Inputs::read(*question, inputs.object("inputs") ? *inputs.object("inputs") : Json::object());
+  if (!base) return std::unexpected(base.error());
   const std::vector<std::string> texts = split(inputs.text("vary"), ' ');
   if (texts.empty()) return fail("vary", "is missing", "give e.g. --vary batch=1..4096");
   if (texts.size() > 2) return fail("vary", fmt::format("names {} inputs", texts.size()), "vary one or two");
@@ -161,35 +191,75 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
     varied.push_back(std::move(*one));
   }
   if (texts.size() == 2 && varied[0].input == varied[1].input) return fail("vary", "names one input twice", "vary two different ones");
-  const std::size_t columns = varied[0].values.size(), rows = varied.size() == 2 ? varied[1].values.size() : 1;
-  if (columns * rows > 100000) return fail("vary", fmt::format("asks for {} points", columns * rows), "ask for at most 100,000");
+  const std::size_t columns = varied[0].size(), rows = varied.size() == 2 ? varied[1].size() : 1;
+  const double points = static_cast<double>(columns) * static_cast<double>(rows);
+  if (points > most_points) return fail("vary", fmt::format("asks for {} points", number_text(points)), "ask for at most 100,000");
+  for (const Varied& v : varied) {
+    Inputs scratch = *base;
+    for (const std::string& text : v.texts)
+      if (const auto set = scratch.set(v.input->name, Json(text)); !set) return std::unexpected(Error(set.error()).within("vary"));
+  }
   if (inputs.text("show").empty()) inputs.choose("show", std::string(shown_by_default(of)), "default", "what is looked at first");
   const std::vector<std::string> paths = split(inputs.text("show"), ',');
-
-  const auto point = [&](double x, double y) {
-    Json at = base;
-    at[std::string(varied[0].input->name)] = input_value(*varied[0].input, x);
-    if (varied.size() == 2) at[std::string(varied[1].input->name)] = input_value(*varied[1].input, y);
-    return ask(Json{{"question", of}, {"inputs", std::move(at)}}, catalogue);
+  if (paths.empty()) return fail("show", "names nothing", "write paths of the answer, e.g. price.output");
+  if (question->name == "cost") base->choose("explain", "none", "default", "a sweep collects numbers");
+  const auto varies = [&](std::string_view name) {
+    return std::any_of(varied.begin(), varied.end(), [&](const Varied& v) { return v.input->name == name; });
   };
-  // What fareline chooses is chosen once, in the middle of the range, and held: a curve compares like with like.
-  auto middle = point(varied[0].values[columns / 2], varied.size() == 2 ? varied[1].values[rows / 2] : 0);
-  if (!middle) return std::unexpected(middle.error());
-  Json warnings = (*middle)["warnings"];
-  std::string held;
-  for (const auto& [name, value] : (*middle)["inputs"].items()) {
-    const bool varies =
-        std::any_of(varied.begin(), varied.end(), [&, n = std::string_view(name)](const Varied& v) { return v.input->name == n; });
-    if (varies || value["chosen_by"] != "fareline" || !value["value"].is_number()) continue;
-    const bool demand = name == "concurrency";
-    const bool demand_varies = std::any_of(varied.begin(), varied.end(), [](const Varied& v) {
-      return v.input->name == "batch" || v.input->name == "rate" || v.input->name == "concurrency";
-    });
-    if (demand && demand_varies) continue;
-    base[name] = value["value"];
-    held += fmt::format("{}{} {}", held.empty() ? "" : ", ", name, number_text(value["value"].get<double>()));
+  // Read once, not at every point.
+  if (base->has("model") && !varies("model"))
+    if (const auto model = model_of(*base, catalogue); !model) return std::unexpected(model.error());
+  std::vector<std::string> about_calibration;
+  if (base->has("system") && !varies("system") && !varies("stack") && !varies("calibration")) {
+    const auto system = system_of(*base, catalogue);
+    if (!system) return std::unexpected(system.error());
+    const auto calibration = calibration_of(*base, catalogue, system->chip, about_calibration);
+    if (!calibration) return std::unexpected(calibration.error());
   }
-  if (!held.empty()) warnings.push_back(fmt::format("chosen once, for the middle of the range, and held: {}", held));
+
+  struct Point {
+    Inputs inputs;
+    Json answered;
+  };
+  const auto point = [&](std::size_t column, std::size_t row) -> Expected<Point> {
+    Point p{.inputs = *base, .answered = {}};
+    for (std::size_t i = 0; i < varied.size(); ++i) {
+      const Varied& v = varied[i];
+      const std::size_t at = i == 0 ? column : row;
+      if (v.texts.empty()) p.inputs.choose(v.input->name, v.values[at], "you", "");
+      else if (const auto set = p.inputs.set(v.input->name, Json(v.texts[at])); !set) return std::unexpected(set.error());
+    }
+    auto answered = question->answer(p.inputs, catalogue);
+    if (!answered) return std::unexpected(answered.error());
+    p.answered = std::move(*answered);
+    return p;
+  };
+  // What fareline chooses is chosen once, in the middle of the range, or at an end where the middle does not fit.
+  auto middle = point(columns / 2, rows / 2);
+  if (!middle) return std::unexpected(middle.error());
+  std::string place = "the middle of the range";
+  for (const auto& [column, row, name] :
+       {std::tuple{std::size_t{0}, std::size_t{0}, "the start of the range"}, {columns - 1, rows - 1, "the end of the range"}}) {
+    if (is_feasible(middle->answered["answer"])) break;
+    auto other = point(column, row);
+    if (!other) return std::unexpected(other.error());
+    if (!is_feasible(other->answered["answer"])) continue;
+    middle = std::move(other);
+    place = name;
+  }
+  Json warnings = Json::array();
+  for (const std::string& w : about_calibration) warnings.push_back(w);
+  for (Json& w : middle->answered["warnings"]) warnings.push_back(std::move(w));
+  if (!varies("model") && !varies("system")) {
+    const std::string held = hold_choices(middle->inputs, varied, *base);
+    if (!held.empty()) warnings.push_back(fmt::format("chosen once, for {}, and held: {}", place, held));
+  }
+  const bool chooses = !base->has("tp") || !base->has("ep") || !base->has("pp") || !base->has("dp") ||
+                       (question->name == "cost" && !base->has("concurrency") && !base->has("batch") && !base->has("rate") &&
+                        !varies("concurrency") && !varies("batch") && !varies("rate"));
+  if (chooses && points > most_chosen_points)
+    return fail("vary", fmt::format("asks for {} points that each choose a plan", number_text(points)),
+                "give tp, ep, pp, dp and a concurrency, or ask for at most 1,000 points");
 
   struct Column {
     Json values = Json::array(), floor = Json::array(), low = Json::array(), high = Json::array();
@@ -200,18 +270,18 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
   Json binders = Json::array(), reasons = Json::array();
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < columns; ++c) {
-      auto answered = point(varied[0].values[c], varied.size() == 2 ? varied[1].values[r] : 0);
+      auto answered = point(c, r);
       if (!answered) return std::unexpected(answered.error());
-      const Json& answer = (*answered)["answer"];
-      const bool feasible = !answer.contains("feasible") || answer["feasible"].get<bool>();
+      const Json& answer = answered->answered["answer"];
+      const bool feasible = is_feasible(answer);
       for (std::size_t i = 0; i < paths.size(); ++i) {
         const Json* value = at_path(answer, paths[i]);
         if (!value && feasible)
-          return fail("show", fmt::format("the answer has no \"{}\"", paths[i].substr(0, 60)),
+          return fail("show", "the answer has no " + in_quotes(paths[i]),
                       "write a path of the answer, e.g. price.output or latency.tpot");
         const bool quantity = value && value->is_object() && value->contains("value");
         if (value && !quantity && !value->is_number())
-          return fail("show", fmt::format("\"{}\" is not a number", paths[i].substr(0, 60)),
+          return fail("show", in_quotes(paths[i]) + " is not a number",
                       "write a path of the answer, e.g. price.output");
         Column& column = shown[i];
         const auto member = [&](std::string_view key) -> Json {
@@ -231,8 +301,11 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
   Json answer;
   answer["of"] = of;
   answer["varied"] = Json::array();
-  for (const Varied& v : varied)
-    answer["varied"].push_back({{"name", std::string(v.input->name)}, {"unit", unit_name(v.input->dim)}, {"values", v.values}});
+  for (const Varied& v : varied) {
+    Json one{{"name", std::string(v.input->name)}, {"unit", unit_name(v.input->dim)}};
+    one["values"] = v.texts.empty() ? Json(v.values) : Json(v.texts);
+    answer["varied"].push_back(std::move(one));
+  }
   answer["columns"] = Json::array();
   for (std::size_t i = 0; i < paths.size(); ++i) {
     Json column{{"name", paths[i]}, {"unit", shown[i].unit.empty() ? "1" : shown[i].unit}, {"values", shown[i].values}};
@@ -245,7 +318,7 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
   }
   answer["bound"] = std::move(binders);
   answer["infeasible"] = std::move(reasons);
-  return Json{{"answer", std::move(answer)}, {"explain", {{"inputs", (*middle)["inputs"]}}}, {"warnings", std::move(warnings)}};
+  return Json{{"answer", std::move(answer)}, {"explain", {{"inputs", middle->inputs.to_json()}}}, {"warnings", std::move(warnings)}};
 }
 
 }  // namespace fareline

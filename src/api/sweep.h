@@ -12,15 +12,21 @@
 
 namespace fareline {
 
-// One varied input: its row, and the values as JSON (numbers for counts and bare numbers; coherent values with their unit's text).
+// One varied input: its row, and its values: coherent numbers in its row's dimension, or texts where it is no number.
 struct Varied {
   const Input* input = nullptr;
   std::vector<double> values;
+  std::vector<std::string> texts;
+  std::size_t size() const { return texts.empty() ? values.size() : texts.size(); }
 };
 
-// Returns the values of "batch=1..4096", "hbm_bandwidth=2TB/s..8TB/s:17", "cached=0..0.9:10:linear", "tp=1,2,4". Without a
-// number of points a count runs through powers of two and a quantity through 17 points, evenly in ratio where both ends are
-// positive. Errors: no such input, an input that is text, an empty or backwards range, more than 100,000 points.
+inline constexpr double most_points = 100'000;          // of a sweep
+inline constexpr double most_chosen_points = 1'000;     // where each point chooses a plan of its own
+
+// Returns the values of "batch=1..4096", "hbm_bandwidth=2TB/s..8TB/s:17", "cached=0..0.9:10:linear", "tp=1,2,4",
+// "system=hgx-h100,hgx-h200". Without a number of points a count runs through powers of two and a quantity through 17 points,
+// evenly in ratio where both ends are positive. Errors: no such input, with the nearest names; an empty or backwards range; a
+// range of names; a value out of its row's bounds; more than most_points.
 Expected<Varied> parse_varied(std::string_view text, const Question& question);
 
 // Returns the SVG of an answered sweep: one input, the shown columns one above the other with floor, band and what binds;

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "api/sweep.h"
+#include "plot/bars.h"
+#include "plot/grid.h"
 #include "plot/heat_map.h"
 #include "plot/line_plot.h"
 #include "plot/table.h"
@@ -163,6 +165,33 @@ Expected<std::string> plot_map(const Json& answer, const std::string& title, con
   return plot::document(*figure);
 }
 
+// A bar a name, with the floor as a mark across it; one picture a column.
+Expected<std::string> plot_names(const Json& answer, const std::string& title, const std::string& subtitle) {
+  plot::Grid grid{.title = title, .subtitle = subtitle};
+  const Json& names = answer["varied"][0]["values"];
+  for (const Json& column : answer["columns"]) {
+    const std::string unit = column["unit"], name = column["name"];
+    const std::vector<double> y = numbers(column["values"], coherent_factor(unit));
+    plot::StackedBars bars{.title = label_of(name),
+                           .value = {.label = label_of(name), .unit = unit_named(unit, largest_of(y)), .from_zero = true}};
+    const Dim dim = bars.value.unit.dim;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      plot::BarRow row{.name = names[i].get<std::string>()};
+      if (std::isnan(y[i])) row.name += " (does not fit)";
+      else row.parts.push_back({.name = "estimate", .amount = plot::Value(dim, y[i]), .kind = answer["bound"][i].get<std::string>()});
+      if (column.contains("floor") && column["floor"][i].is_number())
+        row.floor = plot::Value(dim, column["floor"][i].get<double>() * coherent_factor(unit));
+      bars.rows.push_back(std::move(row));
+    }
+    const auto figure = plot::draw(bars);
+    if (!figure) return std::unexpected(figure.error());
+    grid.figures.push_back(*figure);
+  }
+  return plot::svg(grid);
+}
+
+bool is_named(const Json& varied) { return !varied["values"].empty() && varied["values"][0].is_string(); }
+
 }  // namespace
 
 Expected<std::string> plot_sweep(const Json& answered) {
@@ -180,7 +209,12 @@ Expected<std::string> plot_sweep(const Json& answered) {
     if (varies || !inputs.contains(name) || !inputs[name]["value"].is_number()) continue;
     subtitle += fmt::format("{}{} {}", subtitle.empty() ? "" : ", ", name, number_text(inputs[name]["value"].get<double>()));
   }
-  return answer["varied"].size() == 2 ? plot_map(answer, title, subtitle) : plot_lines(answer, title, subtitle);
+  if (answer["varied"].size() == 2) {
+    if (is_named(answer["varied"][0]) || is_named(answer["varied"][1]))
+      return fail("plot", "two varied inputs are drawn as a map where both are numbers", "vary one, or write --csv");
+    return plot_map(answer, title, subtitle);
+  }
+  return is_named(answer["varied"][0]) ? plot_names(answer, title, subtitle) : plot_lines(answer, title, subtitle);
 }
 
 Expected<std::string> csv_sweep(const Json& answered) {
@@ -192,8 +226,18 @@ Expected<std::string> csv_sweep(const Json& answered) {
   const std::size_t columns = varied[0]["values"].size(), rows = varied.size() == 2 ? varied[1]["values"].size() : 1;
   for (std::size_t i = 0; i < varied.size(); ++i) {
     std::vector<double> all;
-    for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t c = 0; c < columns; ++c) all.push_back(varied[i]["values"][i == 0 ? c : r].get<double>());
+    std::vector<std::string> texts;
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t c = 0; c < columns; ++c) {
+        const Json& value = varied[i]["values"][i == 0 ? c : r];
+        if (value.is_string()) texts.push_back(value.get<std::string>());
+        else all.push_back(value.get<double>());
+      }
+    }
+    if (!texts.empty()) {
+      table.columns.push_back({.name = varied[i]["name"].get<std::string>(), .texts = std::move(texts)});
+      continue;
+    }
     const std::string unit = varied[i]["unit"];
     table.columns.push_back(
         {.name = varied[i]["name"].get<std::string>(), .unit = plot::counted(unit == "1" ? "" : unit), .numbers = plot::Values(all)});

@@ -309,8 +309,8 @@ int main(int argc, char** argv) {
     if (words.empty())
       return complain({"", "nothing is asked",
                        "write e.g. fareline cost --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512"});
-    std::vector<std::string> known{"ask"};
-    for (const Question& question : questions()) known.emplace_back(question.name);
+    std::vector<std::string> known;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) known.push_back(command->get_name());
     if (!words.front().starts_with("-") && std::find(known.begin(), known.end(), words.front()) == known.end()) {
       const std::string near = nearest_names(words.front(), known);
       return complain({in_quotes(words.front()), "is not a question", near.empty() ? "see fareline --help" : near});

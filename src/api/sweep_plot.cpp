@@ -54,7 +54,9 @@ std::string label_of(std::string name) {
                                     {"throughput.output_tokens", "Output throughput"},
                                     {"throughput.output_tokens_per_chip", "Output throughput a chip"},
                                     {"time", "Time of the pass"},
-                                    {"chip.largest_batch", "Largest batch"}})
+                                    {"chip.largest_batch", "Largest batch"},
+                                    {"hbm_bandwidth", "HBM bandwidth of a chip"},
+                                    {"hbm_capacity", "HBM capacity of a chip"}})
     if (name == path) return label;
   std::replace(name.begin(), name.end(), '_', ' ');
   std::replace(name.begin(), name.end(), '.', ' ');
@@ -96,8 +98,10 @@ std::vector<plot::Regime> regimes_of(const Json& bound, const std::vector<double
   const auto between = [&](std::size_t i) { return ratio ? std::sqrt(x[i] * x[i + 1]) : 0.5 * (x[i] + x[i + 1]); };
   for (std::size_t i = 0; i < x.size(); ++i) {
     const std::string kind = bound[i];
-    const double from = i == 0 ? x[0] : between(i - 1), to = i + 1 == x.size() ? x[i] : between(i);
     if (kind.empty()) continue;
+    // A run ends at its last point where nothing fits beside it.
+    const auto fits = [&](std::size_t j) { return !bound[j].get_ref<const std::string&>().empty(); };
+    const double from = i == 0 || !fits(i - 1) ? x[i] : between(i - 1), to = i + 1 == x.size() || !fits(i + 1) ? x[i] : between(i);
     if (!runs.empty() && runs.back().kind == kind && runs.back().to.coherent == from) runs.back().to.coherent = to;
     else runs.push_back({plot::Value(dim, from), plot::Value(dim, to), kind});
   }
@@ -178,7 +182,10 @@ Expected<std::string> plot_names(const Json& answer, const std::string& title, c
     for (std::size_t i = 0; i < names.size(); ++i) {
       plot::BarRow row{.name = names[i].get<std::string>()};
       if (std::isnan(y[i])) row.name += " (does not fit)";
-      else row.parts.push_back({.name = "estimate", .amount = plot::Value(dim, y[i]), .kind = answer["bound"][i].get<std::string>()});
+      else
+        row.parts.push_back({.name = answer["bound"][i].get<std::string>(),
+                             .amount = plot::Value(dim, y[i]),
+                             .kind = answer["bound"][i].get<std::string>()});
       if (column.contains("floor") && column["floor"][i].is_number())
         row.floor = plot::Value(dim, column["floor"][i].get<double>() * coherent_factor(unit));
       bars.rows.push_back(std::move(row));
@@ -202,11 +209,18 @@ Expected<std::string> plot_sweep(const Json& answered) {
   const auto text = [&](const char* name) {
     return inputs.contains(name) && inputs[name]["value"].is_string() ? inputs[name]["value"].get<std::string>() : std::string();
   };
-  const std::string title = fmt::format("{} on {}", text("model"), text("system"));
+  const auto is_varied = [&](std::string_view name) {
+    return std::any_of(answer["varied"].begin(), answer["varied"].end(), [&](const Json& v) { return v["name"] == name; });
+  };
+  const bool same_model = !is_varied("model"), same_system = !is_varied("system");
+  const std::string title = same_model && same_system ? fmt::format("{} on {}", text("model"), text("system"))
+                            : same_model              ? text("model")
+                                                      : text("system");
   std::string subtitle;
   for (const char* name : {"prompt", "output", "context", "tp", "ep", "pp", "dp", "concurrency"}) {
-    const bool varies = std::any_of(answer["varied"].begin(), answer["varied"].end(), [&](const Json& v) { return v["name"] == name; });
-    if (varies || !inputs.contains(name) || !inputs[name]["value"].is_number()) continue;
+    // What every point chose for itself has no one value.
+    const bool open = !(same_model && same_system) && inputs.contains(name) && inputs[name]["chosen_by"] == "fareline";
+    if (is_varied(name) || open || !inputs.contains(name) || !inputs[name]["value"].is_number()) continue;
     subtitle += fmt::format("{}{} {}", subtitle.empty() ? "" : ", ", name, number_text(inputs[name]["value"].get<double>()));
   }
   if (answer["varied"].size() == 2) {

@@ -2,6 +2,7 @@
 #include "render.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,7 +22,8 @@ std::string number(double value, const std::string& unit, int digits = 4) {
       {"USD/s", MoneyRate::dim}, {"USD", Dollars::dim}, {"tok/s", TokenRate::dim}, {"1/s", Frequency::dim}, {"USD/B/s", StoragePrice::dim}};
   for (const auto& [name, dim] : dims)
     if (unit == name) return to_text(value, dim, digits);
-  const std::string text = number_text(value, digits);
+  const bool whole = value == std::floor(value) && std::abs(value) < 1e9;  // a count is written in full
+  const std::string text = number_text(value, whole ? 10 : digits);
   return unit == "1" || unit.empty() ? text : text + " " + unit;
 }
 
@@ -219,7 +221,7 @@ std::string cost(const Json& answered) {
   std::string out = fmt::format("{}, {}: {}, {} decoding, {} an hour\n\n", heading(answered), plan_line(a["plan"]),
                                 counted(a["batch"]["concurrency"], "user", "users"), value_of(a["batch"]["decoding"], 3),
                                 number(a["bill"]["system_rate"]["value"].get<double>() * 3600, "USD"));
-  Grid grid{{"", false}, {"estimate", true}, {"bound", true}, {"80% band", false}};
+  Grid grid{{"", false}, {"estimate", true}, {"bound of physics", true}, {"80% band", false}};
   for (const char* group : {"price", "latency", "throughput"}) quantities(grid, a, group);
   out += grid.text();
   out += fmt::format("\ndecode   {}\nprefill  {}\nmemory   {:.0f}% of what a replica can hold; at most {} sequences\n",
@@ -232,7 +234,7 @@ std::string cost(const Json& answered) {
 std::string step(const Json& answered) {
   const Json& a = answered["answer"];
   std::string out = fmt::format("{}, {}\n\n", heading(answered), plan_line(a["plan"]));
-  Grid grid{{"", false}, {"estimate", true}, {"bound", true}, {"80% band", false}};
+  Grid grid{{"", false}, {"estimate", true}, {"bound of physics", true}, {"80% band", false}};
   grid.add({"time", value_of(a["time"]), member(a["time"], "floor"), band(a["time"])});
   if (a.contains("stage_time")) grid.add({"a stage", value_of(a["stage_time"]), member(a["stage_time"], "floor"), band(a["stage_time"])});
   out += grid.text();

@@ -132,7 +132,17 @@ constexpr std::array<Question, 6> question_table{{
 
 std::span<const Question> questions() { return question_table; }
 
-Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
+namespace {
+
+// The same error without control characters: it quotes what was asked, and is printed as one line.
+Error on_one_line(Error error) {
+  for (std::string* text : {&error.where, &error.what, &error.remedy})
+    for (char& c : *text)
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  return error;
+}
+
+Expected<Json> answered(const Json& question, const Catalogue& catalogue) {
   if (!question.is_object()) return fail("question", "is not an object", "write {\"question\": \"cost\", \"inputs\": {...}}");
   for (const auto& [key, value] : question.items())
     if (key != "question" && key != "inputs")
@@ -144,13 +154,13 @@ Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
     if (row.name != name) continue;
     auto inputs = Inputs::read(row, question.contains("inputs") ? question["inputs"] : Json::object());
     if (!inputs) return std::unexpected(inputs.error());
-    auto answered = row.answer(*inputs, catalogue);
-    if (!answered) return std::unexpected(answered.error());
+    auto answer = row.answer(*inputs, catalogue);
+    if (!answer) return std::unexpected(answer.error());
     return Json{{"question", name},
                 {"inputs", inputs->to_json()},
-                {"answer", std::move((*answered)["answer"])},
-                {"explain", std::move((*answered)["explain"])},
-                {"warnings", std::move((*answered)["warnings"])}};
+                {"answer", std::move((*answer)["answer"])},
+                {"explain", std::move((*answer)["explain"])},
+                {"warnings", std::move((*answer)["warnings"])}};
   }
   std::vector<std::string> known;
   for (const Question& row : questions()) known.emplace_back(row.name);
@@ -159,15 +169,23 @@ Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
               near.empty() ? "ask {\"question\": \"list\", \"inputs\": {\"kind\": \"questions\"}}" : near);
 }
 
+}  // namespace
+
+Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
+  auto answer = answered(question, catalogue);
+  if (!answer) return std::unexpected(on_one_line(std::move(answer.error())));
+  return answer;
+}
+
 std::string ask_text(std::string_view text, const Catalogue& catalogue) {
   const auto error = [](const Error& e) {
     return Json{{"error", {{"where", e.where}, {"what", e.what}, {"remedy", e.remedy}}}}.dump(-1, ' ', false,
                                                                                               Json::error_handler_t::replace);
   };
   const auto question = parse_json("question", text);
-  if (!question) return error(question.error());
-  const auto answered = ask(Json(*question), catalogue);
-  return answered ? answered->dump(-1, ' ', false, Json::error_handler_t::replace) : error(answered.error());
+  if (!question) return error(on_one_line(question.error()));
+  const auto answer = ask(Json(*question), catalogue);
+  return answer ? answer->dump(-1, ' ', false, Json::error_handler_t::replace) : error(answer.error());
 }
 
 }  // namespace fareline

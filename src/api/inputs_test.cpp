@@ -85,7 +85,7 @@ TEST(Inputs, answer_an_unknown_name_with_the_nearest) {
   EXPECT_EQ(refused("cost", with(base, {{"zzzzzzzz", 3}})), "\"zzzzzzzz\": cost has no such input; see fareline cost --help");
   EXPECT_THAT(refused("cost", with(base, {{"system", "hgx-h10"}})), HasSubstr("did you mean hgx-h100"));
   EXPECT_THAT(refused("cost", with(base, {{"model", "Llama-3.1-70"}})), HasSubstr("did you mean Llama-3.1-70B"));
-  EXPECT_THAT(refused("cots", base), HasSubstr("did you mean cost?"));
+  EXPECT_THAT(refused("costs", base), HasSubstr("did you mean cost?"));
   EXPECT_THAT(refused("cost", with(base, {{"weights", "fp9"}})), StartsWith("weights: \"fp9\" is not a choice; write one of fp32, bf16"));
 }
 

@@ -90,9 +90,10 @@ Expected<Json> answer_step(Inputs& inputs, const Catalogue& catalogue) {
   if (sequences > most_sequences(use, plan)) {
     const Infeasible reason{Infeasible::Constraint::memory, (use.budget - use.left() + sequences / plan.dp * use.sequence).in(unit::B),
                             use.budget.in(unit::B)};
-    return result_of(infeasible_answer(reason, fmt::format("{} sequences of {} tokens",
-                                                           number_text(std::max(0.0, most_sequences(use, plan))), number_text(context))),
-                     Json::object(), parts->warnings);
+    return result_of(
+        infeasible_answer(reason, fmt::format("{} sequences of {} tokens", number_text(std::max(0.0, most_sequences(use, plan))),
+                                              number_text(context, 10))),
+        Json::object(), parts->warnings);
   }
   const PassEstimate e = compiled->estimate(pass);
   const Chip& chip = parts->system.chip;
@@ -148,10 +149,11 @@ Expected<Json> answer_memory(Inputs& inputs, const Catalogue& catalogue) {
   answer["kv_per_token"] = plain(kv_bytes_per_token(parts->model, element_bytes(kv)));
   answer["sequence"] = plain(sequence_bytes(parts->model, kv, context));
   answer["plan"] = {{"tp", plan.tp}, {"ep", plan.ep}, {"pp", plan.pp}, {"dp", plan.dp}, {"cp", plan.cp}, {"chips", plan.replica_chips()}};
-  answer["why"] = fits < 1 ? fmt::format("The weights take {} and one sequence of {} tokens {} of the {} a chip's engine may use.",
-                                         to_text(use.weights, 3), number_text(context), to_text(use.sequence, 3), to_text(use.budget, 3))
-                           : fmt::format("After {} of weights a chip has {} for KV: {} sequences of {} tokens fit in a replica.",
-                                         to_text(use.weights, 3), to_text(use.left(), 3), number_text(fits), number_text(context));
+  answer["why"] = fits < 1
+                      ? fmt::format("The weights take {} and one sequence of {} tokens {} of the {} a chip's engine may use.",
+                                    to_text(use.weights, 3), number_text(context, 10), to_text(use.sequence, 3), to_text(use.budget, 3))
+                      : fmt::format("After {} of weights a chip has {} for KV: {} sequences of {} tokens fit in a replica.",
+                                    to_text(use.weights, 3), to_text(use.left(), 3), number_text(fits), number_text(context, 10));
   const auto line = [](std::string_view name, Bytes value, std::string_view formula) {
     return Json{{"name", std::string(name)}, {"value", plain(value)}, {"formula", std::string(formula)}};
   };

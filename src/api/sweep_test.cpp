@@ -74,7 +74,7 @@ TEST(Ranges, take_lists_of_numbers_and_of_names) {
 
 TEST(Ranges, say_what_is_wrong_with_them) {
   EXPECT_THAT(wrong("batch"), HasSubstr("has no \"=\""));
-  EXPECT_THAT(wrong("btach=1..4"), HasSubstr("did you mean batch"));
+  EXPECT_THAT(wrong("batc=1..4"), HasSubstr("did you mean batch"));
   EXPECT_THAT(wrong("batch=4..1"), HasSubstr("runs backwards"));
   EXPECT_THAT(wrong("batch=4..4"), HasSubstr("runs backwards or nowhere"));
   EXPECT_THAT(wrong("batch="), HasSubstr("has no values"));
@@ -161,7 +161,7 @@ TEST(Sweep, leaves_a_gap_where_a_point_does_not_fit) {
   const auto picture = plot_sweep(all);
   ASSERT_TRUE(picture.has_value());
   for (const char* text :
-       {"Price of output (USD/Mtok)", "Time per output token (ms)", "Batch (sequences)", "floor", "80% band", "does not fit"})
+       {"Price of output (USD/Mtok)", "Time per output token (ms)", "Batch (sequences", "floor", "80% band", "does not fit"})
     EXPECT_THAT(*picture, HasSubstr(text));
 }
 
@@ -170,10 +170,10 @@ TEST(Sweep, refuses_what_cannot_be_swept) {
   EXPECT_THAT(refused("sweep", sweep("batch=1 prompt=2 output=3")), HasSubstr("names 3 inputs"));
   EXPECT_THAT(refused("sweep", sweep("batch=1..4 batch=1..4")), HasSubstr("one input twice"));
   EXPECT_THAT(refused("sweep", sweep("concurrency=1..1000:1000:linear prompt=1..1000:1000:linear")), HasSubstr("1,000,000 points"));
-  EXPECT_THAT(refused("sweep", sweep("prompt=1..5000:5000:linear")), HasSubstr("each choose a plan"));  // and its concurrency
+  EXPECT_THAT(refused("sweep", sweep("system=hgx-h100,hgx-h200 prompt=1..1000:1000:linear")), HasSubstr("each choose a plan"));
   EXPECT_THAT(refused("sweep", sweep("weights=bf16,fp9", {{"show", "price.output"}})), HasSubstr("\"fp9\" is not a choice"));
   EXPECT_THAT(refused("sweep", sweep("batch=1..4", {{"show", "price.outptu"}})), HasSubstr("the answer has no \"price.outptu\""));
-  EXPECT_THAT(refused("sweep", sweep("batch=1..4", {{"show", "why"}})), HasSubstr("is not a number"));
+  EXPECT_THAT(refused("sweep", sweep("batch=1..4", {{"show", "plan"}})), HasSubstr("is not a number"));
   EXPECT_THAT(refused("sweep", sweep("batch=1..4", {{"show", ","}})), HasSubstr("names nothing"));
   EXPECT_THAT(refused("sweep", sweep("batch=1..4", {{"inputs", "text"}})), HasSubstr("is not an object"));
   EXPECT_THAT(refused("sweep", {{"vary", "batch=1..4"}}), HasSubstr("model: is missing"));

@@ -15,7 +15,6 @@
 #include "api/question.h"
 #include "api/reference.h"
 #include "api/sweep.h"
-#include "catalog/fields.h"
 #include "files.h"
 #include "render.h"
 #include "validate.h"
@@ -26,7 +25,7 @@ using Json = nlohmann::ordered_json;
 using namespace fareline;
 
 constexpr int help_column = 25;
-constexpr std::size_t config_bytes = largest_file_bytes;
+constexpr std::size_t config_bytes = 16'000'000;
 
 // One line on standard error, whatever the words of the asker hold.
 int complain(const Error& error) {
@@ -55,16 +54,16 @@ Expected<Json> model_argument(const std::string& text) {
   if (fs::is_directory(path, code)) path /= "config.json";
   const auto config = cli::read_file(path.string(), config_bytes);
   if (!config) return std::unexpected(config.error());
-  auto parsed = parse_json(path.string(), *config);
+  auto parsed = read_document(path.string(), *config);
   if (!parsed) return std::unexpected(parsed.error());
-  Json model{{"name", text}, {"config", Json(std::move(*parsed))}};
+  Json model{{"name", text}, {"config", std::move(*parsed)}};
   const fs::path quantization = path.parent_path() / "hf_quant_config.json";
   if (path.filename() == "config.json" && fs::exists(quantization, code)) {
     const auto quant = cli::read_file(quantization.string(), config_bytes);
     if (!quant) return std::unexpected(quant.error());
-    auto parsed_quant = parse_json(quantization.string(), *quant);
+    auto parsed_quant = read_document(quantization.string(), *quant);
     if (!parsed_quant) return std::unexpected(parsed_quant.error());
-    model["hf_quant_config"] = Json(std::move(*parsed_quant));
+    model["hf_quant_config"] = std::move(*parsed_quant);
   }
   return model;
 }

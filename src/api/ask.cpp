@@ -130,6 +130,12 @@ constexpr std::array<Question, 6> question_table{{
 
 }  // namespace
 
+Expected<Json> read_document(std::string_view file, std::string_view text) {
+  const auto document = parse_json(file, text);
+  if (!document) return std::unexpected(document.error());
+  return Json(*document);
+}
+
 std::span<const Question> questions() { return question_table; }
 
 namespace {
@@ -182,9 +188,9 @@ std::string ask_text(std::string_view text, const Catalogue& catalogue) {
     return Json{{"error", {{"where", e.where}, {"what", e.what}, {"remedy", e.remedy}}}}.dump(-1, ' ', false,
                                                                                               Json::error_handler_t::replace);
   };
-  const auto question = parse_json("question", text);
+  const auto question = read_document("question", text);
   if (!question) return error(on_one_line(question.error()));
-  const auto answer = ask(Json(*question), catalogue);
+  const auto answer = ask(*question, catalogue);
   return answer ? answer->dump(-1, ' ', false, Json::error_handler_t::replace) : error(answer.error());
 }
 

@@ -126,10 +126,12 @@ Expected<Inputs> Inputs::read(const Question& question, const Json& given) {
   return inputs;
 }
 
-bool Inputs::given(std::string_view name) const {
+std::string_view Inputs::chosen_by(std::string_view name) const {
   const Value* v = find(name);
-  return v && v->by == "you";
+  return v ? std::string_view(v->by) : std::string_view();
 }
+
+bool Inputs::given(std::string_view name) const { return chosen_by(name) == "you"; }
 
 std::optional<double> Inputs::number(std::string_view name) const {
   const Input* input = row(name);

@@ -22,6 +22,7 @@ class Inputs {
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
   bool given(std::string_view name) const;  // by the asker
+  std::string_view chosen_by(std::string_view name) const;  // empty where there is none
   std::optional<double> number(std::string_view name) const;  // counts and numbers
   std::optional<int> count(std::string_view name) const;
   std::string text(std::string_view name) const;              // empty where there is none

@@ -53,6 +53,10 @@ struct Question {
 
 std::span<const Question> questions();
 
+// Returns the JSON in `text`. Errors: as parse_json in catalog/fields.h: too long, no JSON, nested too deep, a key twice. `file`
+// names the text in them.
+Expected<nlohmann::ordered_json> read_document(std::string_view file, std::string_view text);
+
 // Returns the answer to `question`, {"question": name, "inputs": {...}}: {"question", "inputs", "answer", "explain", "warnings"}.
 // Errors: an unknown question or input with the nearest names, a value of the wrong kind, everything the catalogue refuses.
 Expected<nlohmann::ordered_json> ask(const nlohmann::ordered_json& question, const Catalogue& catalogue);

@@ -160,7 +160,7 @@ std::string hold_choices(const Inputs& at, const std::vector<Varied>& varied, In
   };
   std::string held;
   for (const std::string_view name : {"tp", "ep", "pp", "dp", "concurrency"}) {
-    if (base.has(name) || !at.has(name) || at.given(name) || varies(name)) continue;
+    if (base.has(name) || at.chosen_by(name) != "fareline" || varies(name)) continue;
     if (name == "concurrency" && (varies("batch") || varies("rate"))) continue;
     const double value = *at.number(name);
     base.choose(name, value, "fareline", "chosen once for the whole sweep");
@@ -254,9 +254,10 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
     const std::string held = hold_choices(middle->inputs, varied, *base);
     if (!held.empty()) warnings.push_back(fmt::format("chosen once, for {}, and held: {}", place, held));
   }
-  const bool chooses = !base->has("tp") || !base->has("ep") || !base->has("pp") || !base->has("dp") ||
-                       (question->name == "cost" && !base->has("concurrency") && !base->has("batch") && !base->has("rate") &&
-                        !varies("concurrency") && !varies("batch") && !varies("rate"));
+  const auto open = [&](std::string_view name) { return !base->has(name) && !varies(name); };
+  const bool chooses = question->name == "cost"
+                           ? open("tp") || open("ep") || open("pp") || open("dp") || (open("concurrency") && open("batch") && open("rate"))
+                           : open("tp") && open("ep") && open("pp") && open("dp");
   if (chooses && points > most_chosen_points)
     return fail("vary", fmt::format("asks for {} points that each choose a plan", number_text(points)),
                 "give tp, ep, pp, dp and a concurrency, or ask for at most 1,000 points");

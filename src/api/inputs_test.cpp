@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/asked.h"
+#include "api/asked.h"
 
 namespace fareline {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "tests/asked.h"
+#include "api/asked.h"
 #include "units/text.h"
 
 namespace fareline {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asking in tests: a question as text, its answer as JSON; and what holds of every answer.
+// For the tests beside it. Asking: a question as text, its answer as JSON; and what holds of every answer.
 #pragma once
 
 #include <cmath>

@@ -91,7 +91,7 @@ std::string label(const std::string& group, const std::string& name) {
 
 void quantities(Grid& grid, const Json& answer, const std::string& group) {
   for (const auto& [name, q] : answer[group].items()) {
-    const char* bound = q.contains("floor") ? "floor" : "ceiling";
+    const char* bound = q.contains("ceiling") ? "ceiling" : "floor";
     grid.add({label(group, name), value_of(q), q.contains(bound) ? member(q, bound) : "", band(q)});
   }
 }

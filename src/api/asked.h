@@ -60,7 +60,7 @@ inline std::string disorder(const Json& answer) {
   std::string wrong;
   each_estimate(answer, [&](const std::string& path, const Json& q) {
     const double value = q["value"], low = q["low"], high = q["high"];
-    const bool time = q.contains("floor");
+    const bool time = !q.contains("ceiling");
     const double bound = time ? q["floor"] : q["ceiling"];
     const bool ordered = time ? bound <= low && low <= value && value <= high : low <= value && value <= high && high <= bound;
     if (!ordered || !q["unit"].is_string()) wrong += path + " " + q.dump() + "\n";

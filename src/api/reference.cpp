@@ -212,8 +212,8 @@ std::string questions_page() {
 std::string shape_of(const Json& member) {
   if (member.is_object() && member.contains("value") && member.contains("unit")) {
     std::string shape = fmt::format("quantity in {}", code(member["unit"].get<std::string>()));
-    if (member.contains("floor")) shape += ", floor, low, high";
-    if (member.contains("ceiling")) shape += ", ceiling, low, high";
+    if (member.contains("ceiling")) shape += ", floor, ceiling, low, high";
+    else if (member.contains("floor")) shape += ", floor, low, high";
     if (member.contains("source")) shape += ", source";
     return shape;
   }
@@ -284,7 +284,7 @@ std::string answers_page(const Catalogue& catalogue) {
   out += table_row({"`value`", "the calibrated estimate, in `unit`"});
   out += table_row({"`unit`", "the SI unit; money is in USD, prices in USD/Mtok (per million tokens); `1` is a count or a ratio"});
   out += table_row({"`floor`", "of a time or price: the bound of physics (peak rates, no overhead); never above `value`"});
-  out += table_row({"`ceiling`", "of a rate, in place of `floor`: never below `value`"});
+  out += table_row({"`ceiling`", "of a rate: the physical bound again, which lies above `value`"});
   out += table_row({"`low`, `high`",
                     "the band that 80% of measurements should fall into, by the calibration; `low` never undercuts the floor, nor `high` "
                     "the ceiling of a rate"});

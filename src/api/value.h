@@ -25,10 +25,11 @@ nlohmann::ordered_json banded(Quantity<D> value, Quantity<D> floor, Band band, d
           {"low", out(max(floor, value * band.low))}, {"high", out(value * band.high)}};
 }
 
-// A quantity that shrinks as things go worse (a rate): its floor is the least favourable direction's opposite, a ceiling.
+// A quantity that shrinks as things go worse (a rate): the physical bound lies above it. It stands under the name all
+// quantities have for it, `floor`, and under the one that fits.
 inline nlohmann::ordered_json banded_rate(double value, double ceiling, Band band, std::string_view unit) {
-  return {
-      {"value", value}, {"unit", unit}, {"ceiling", ceiling}, {"low", value * band.low}, {"high", std::min(ceiling, value * band.high)}};
+  return {{"value", value},     {"unit", unit}, {"floor", ceiling}, {"ceiling", ceiling}, {"low", value * band.low},
+          {"high", std::min(ceiling, value * band.high)}};
 }
 
 }  // namespace fareline

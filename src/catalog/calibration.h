@@ -62,7 +62,8 @@ constexpr std::string_view name(Kernel kernel) { return kernels[static_cast<std:
 //     t = latency + item_time u / cores + depth_time min(d, depth_most) + max(tf, tb) + serial_share min(tf, tb)
 //     tf = f / (peak_share peak),  tb = b / (bandwidth_share bandwidth)
 // A collective of n ranks that moves volumes v1 (direct) or v2 (in two phases) over a link:
-//     t = latency + hop + peer_latency (n - 1) + item_time tokens + min(v1 / (bandwidth_share link), second_latency + v2 / (second_share link))
+//     t = latency + hop + peer_latency (n - 1) + item_time tokens
+//         + min(v1 / (bandwidth_share link), second_latency + v2 / (second_share link))
 // Every term is at least zero and every share at most one, so no estimate undercuts the floor.
 struct Efficiency {
   double peak_share = 1;

@@ -43,7 +43,8 @@ RankGroup ideal_rank_group(const System& system, int ranks, int stride);
 Seconds all_reduce_time(const RankGroup& group, Bytes size);
 
 // Returns the time for every rank to hold all `size` bytes, of which each had 1/p.
-// Equation: (p - 1)/p n / b + latency + h inside a domain, the better protocol; over d domains (d - 1)/d n / (p_d b_out) between, then n / b inside.
+// Equation: (p - 1)/p n / b + latency + h inside a domain, the better protocol;
+// over d domains (d - 1)/d n / (p_d b_out) between, then n / b inside.
 // Source: Thakur et al. 2005, section 4.1. Assumes: as all_reduce_time; between domains each rail carries its share.
 Seconds all_gather_time(const RankGroup& group, Bytes size);
 

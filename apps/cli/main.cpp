@@ -152,13 +152,15 @@ int answer(const std::string& question, const Arguments& arguments) {
 // Answers one question a line, as it comes.
 int answer_lines() {
   std::string line;
+  int status = 0;
   while (std::getline(std::cin, line)) {
     if (line.empty()) continue;
     const std::string text = ask_text(line, Catalogue::built_in()) + "\n";
+    if (text.starts_with("{\"error\"")) status = 2;
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   }
-  return 0;
+  return status;
 }
 
 // Writes the reference below `folder`, which is made where it is not there.

@@ -131,7 +131,8 @@ constexpr std::array<Question, 6> question_table{{
 }  // namespace
 
 Expected<Json> read_document(std::string_view file, std::string_view text) {
-  const auto document = parse_json(file, text);
+  const std::optional<std::string> clean = without_nonfinite(text);
+  const auto document = parse_json(file, clean ? std::string_view(*clean) : text);
   if (!document) return std::unexpected(document.error());
   return Json(*document);
 }

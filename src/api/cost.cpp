@@ -197,7 +197,17 @@ Expected<Json> answer_cost(Inputs& inputs, const Catalogue& catalogue) {
   const Workload& w = s.workload;
   const double speedup = g.rate / g.rate_ceiling;  // the bill's floor: the same bill at the ceiling's rate
   const double storage_share = v.bill.storage / v.bill.total;
-  const auto floor_of = [&](TokenPrice p, double fixed_share) { return p * (fixed_share + (1 - fixed_share) * speedup); };
+  // The bound: the same bill at the ceiling's rate, or what the ideal calibration answers to the same question where that is less.
+  Situation ideal = s;
+  const auto peak_rates = catalogue.calibration("ideal");
+  FARELINE_CHECK(peak_rates.has_value());
+  ideal.calibration = *peak_rates;
+  const auto best = serve(ideal);
+  const auto floor_of = [&](TokenPrice p, double fixed_share, TokenPrice TokenPrices::*member) {
+    const TokenPrice faster = p * (fixed_share + (1 - fixed_share) * speedup);
+    return best && best->prices.*member > TokenPrice{} ? min(faster, best->prices.*member) : faster;
+  };
+  const auto least = [&](Bounded b, Bounded Serving::*member) { return best ? min(b.floor, (best->serving.*member).value) : b.floor; };
 
   TokenPrice cached_price = v.prices.cached_input;
   double cached_fixed = v.bill.prefix + v.bill.storage > Dollars{} ? v.bill.storage / (v.bill.prefix + v.bill.storage) : 0;
@@ -211,19 +221,23 @@ Expected<Json> answer_cost(Inputs& inputs, const Catalogue& catalogue) {
           "no part of the prompt is cached: the price of cached input is that of the same system with half of each prompt cached");
     }
   }
+  if (cached_price > v.prices.input && v.prices.input > TokenPrice{})
+    warnings.push_back(
+        "keeping a prefix between uses costs more than computing it again: hold it shorter, keep it in another tier, or do not keep it");
   const Band money{.low = 1 / c.throughput.high, .high = 1 / c.throughput.low};
   Json answer;
   answer["feasible"] = true;
-  answer["price"] = {{"input", price(v.prices.input, floor_of(v.prices.input, 0), money)},
-                     {"cached_input", price(cached_price, floor_of(cached_price, cached_fixed), money)},
-                     {"output", price(v.prices.output, floor_of(v.prices.output, 0), money)},
-                     {"blended", price(v.prices.blended, floor_of(v.prices.blended, storage_share), money)}};
+  answer["price"] = {{"input", price(v.prices.input, floor_of(v.prices.input, 0, &TokenPrices::input), money)},
+                     {"cached_input", price(cached_price, floor_of(cached_price, cached_fixed, &TokenPrices::cached_input), money)},
+                     {"output", price(v.prices.output, floor_of(v.prices.output, 0, &TokenPrices::output), money)},
+                     {"blended", price(v.prices.blended, floor_of(v.prices.blended, storage_share, &TokenPrices::blended), money)}};
   const Bounded e2e{.value = g.ttft.value + g.tpot.value * std::max(0.0, w.output.mean() - 1),
-                    .floor = g.ttft.floor + g.tpot.floor * std::max(0.0, w.output.mean() - 1)};
-  answer["latency"] = {{"ttft", banded(g.ttft.value, g.ttft.floor, c.ttft)},
-                       {"tpot", banded(g.tpot.value, g.tpot.floor, c.tpot)},
+                    .floor = least(g.ttft, &Serving::ttft) + least(g.tpot, &Serving::tpot) * std::max(0.0, w.output.mean() - 1)};
+  answer["latency"] = {{"ttft", banded(g.ttft.value, least(g.ttft, &Serving::ttft), c.ttft)},
+                       {"tpot", banded(g.tpot.value, least(g.tpot, &Serving::tpot), c.tpot)},
                        {"e2e", banded(e2e.value, e2e.floor, c.tpot)}};
-  const double requests = g.rate.coherent(), ceiling = g.rate_ceiling.coherent(), out = w.output.mean(), all = out + w.prompt.mean();
+  const double requests = g.rate.coherent(), ceiling = (best ? max(g.rate_ceiling, best->serving.rate) : g.rate_ceiling).coherent(),
+               out = w.output.mean(), all = out + w.prompt.mean();
   answer["throughput"] = {{"requests", banded_rate(requests, ceiling, c.throughput, "1/s")},
                           {"output_tokens", banded_rate(requests * out, ceiling * out, c.throughput, "tok/s")},
                           {"total_tokens", banded_rate(requests * all, ceiling * all, c.throughput, "tok/s")},

@@ -450,7 +450,8 @@ std::string models_page(const Catalogue& catalogue) {
       "Models",
       "One file each in `data/models/`, which holds the `config.json` as published. *Parameters* and *active* are counted from it (MTP "
       "modules left "
-      "out); *published* is what its publisher states, a rounded name where marked so. *KV* is what one more token of context adds in the "
+      "out); *published* is what its publisher states, a rounded name where marked so. *KV* is what one token keeps, windows not yet full, "
+      "in the "
       "published format. Any other published `config.json` can be given as a path.\n");
   out += "\n" + table_head({"model", "layers", "parameters", "active", "published", "KV a token", "weights", "source"});
   for (const std::string& n : catalogue.model_names()) {

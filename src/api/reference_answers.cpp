@@ -95,7 +95,7 @@ constexpr std::array<AnswerField, 147> answer_table{{
      "the same by part: embedding, attention, indexer, dense_mlp, router, experts, shared_experts, "
      "lm_head, norms, other"},
     {"memory", "parameters.by_part.*.active", "the same by part"},
-    {"memory", "kv_per_token", "what one more token of a long context adds, over all layers"},
+    {"memory", "kv_per_token", "what one token keeps over all layers, windows not yet full, as model cards count it"},
     {"memory", "sequence", "KV and state of a sequence of the context, over the whole replica"},
     {"memory", "plan.*", "the layout"},
     {"memory", "why", "in a sentence"},
@@ -149,7 +149,7 @@ constexpr std::array<AnswerField, 147> answer_table{{
     {"show model", "vocabulary", "tokens known"},
     {"show model", "max_context", "longest context it states; 0: not stated"},
     {"show model", "parameters.*", "counted from the configuration, MTP modules left out"},
-    {"show model", "kv_per_token", "what one more token of a long context adds"},
+    {"show model", "kv_per_token", "what one token keeps over all layers, windows not yet full"},
     {"show model", "precision.*", "as published"},
     {"show model", "published.*", "what its publisher states; `nominal`: a rounded name"},
     {"show model", "layer_kinds[].*", "the distinct layers, and how many of each"},

@@ -122,9 +122,12 @@ Speculation speculation_of(Inputs& inputs, const Model& model) {
 
 Workload workload_of(const Inputs& inputs) {
   const double shortest = inputs.number("shortest").value_or(1);
-  return {.prompt = {.longest = inputs.number("prompt").value_or(0), .shortest = shortest},
-          .output = {.longest = inputs.number("output").value_or(0), .shortest = shortest},
-          .cached = inputs.number("cached").value_or(0)};
+  Workload workload{.prompt = {.longest = inputs.number("prompt").value_or(0), .shortest = shortest},
+                    .output = {.longest = inputs.number("output").value_or(0), .shortest = shortest},
+                    .cached = inputs.number("cached").value_or(0)};
+  // The last token of a prompt is always computed: the first output token comes from it.
+  if (const double tokens = workload.prompt.mean(); tokens > 0) workload.cached = std::clamp(1 - 1 / tokens, 0.0, workload.cached);
+  return workload;
 }
 
 void record_facts(Inputs& inputs, const Model& model, const System& system, const Plan& plan) {

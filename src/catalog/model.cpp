@@ -84,11 +84,7 @@ Bytes kv_bytes_per_token(const Model& model, Bytes element) {
   double elements = 0;
   for (const int kind : model.order) {
     const Attention& attention = model.kinds[static_cast<std::size_t>(kind)].attention;
-    if (!attention.stores_kv) continue;
-    const double entry = attention.kv_heads * (static_cast<double>(attention.qk_dim) + (attention.keys_are_values ? 0 : attention.v_dim));
-    if (attention.kind == AttentionKind::mla) elements += static_cast<double>(attention.latent_dim) + attention.rope_dim;
-    else if (attention.kind == AttentionKind::full && (attention.compress > 1 || attention.window == 0))
-      elements += entry / attention.compress;
+    elements += kept_elements(attention, 1);
   }
   return elements * element;
 }

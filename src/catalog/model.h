@@ -143,9 +143,12 @@ double index_elements(const Attention& attention, double context);
 // Elements of a layer's recurrent state (kept in 4 bytes) and convolution window of one sequence.
 double state_elements(const Attention& attention);
 
-// KV bytes of one token in a long context: what one more token adds, over all layers, with `bytes` an element.
-// Source: count of the kept vectors. Assumes: every full or MLA layer; windows that are full add nothing.
+// KV bytes of one token over all layers, with `bytes` an element, as model cards count it: windows not yet full.
+// Source: count of the kept vectors. Assumes: the first token; in a long context layers with a window or pooling add less.
 Bytes kv_bytes_per_token(const Model& model, Bytes element);
+
+// Returns `text` with Python's Infinity and NaN, which JSON does not have, as null outside of strings; nothing where there are none.
+std::optional<std::string> without_nonfinite(std::string_view text);
 
 // Reads a config.json (and the text of hf_quant_config.json, empty where there is none).
 // Errors: not JSON, not a language model, an unknown model type, a field missing, of the wrong type or out of range.

@@ -11,15 +11,6 @@
 
 namespace fareline {
 
-namespace {
-
-using Json = nlohmann::json;
-
-constexpr std::size_t most_bytes = std::size_t{16} << 20;  // MiniMax-M3's per-expert lists take 3 MB
-constexpr double most_parameters = 1e16;
-constexpr std::int64_t most_pattern_checks = 20'000'000;
-
-// Python writes Infinity and NaN, which JSON does not have: they become null outside of text. Nothing where there are none.
 std::optional<std::string> without_nonfinite(std::string_view text) {
   if (text.find("Infinity") == std::string_view::npos && text.find("NaN") == std::string_view::npos) return std::nullopt;
   std::string clean;
@@ -45,6 +36,14 @@ std::optional<std::string> without_nonfinite(std::string_view text) {
   }
   return clean;
 }
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t most_bytes = std::size_t{16} << 20;  // MiniMax-M3's per-expert lists take 3 MB
+constexpr double most_parameters = 1e16;
+constexpr std::int64_t most_pattern_checks = 20'000'000;
 
 Expected<Json> parse(std::string_view where, std::string_view text) {
   if (text.size() > most_bytes)

@@ -130,7 +130,7 @@ TEST(Glm52, SharesTheIndexerOfEveryFourthLayer) {
 
 struct Kept {
   const char* name;
-  double bytes;  // of one more token in a long context, in 2-byte elements
+  double bytes;  // of one token, windows not yet full, in 2-byte elements
   const char* reason;
 };
 
@@ -138,22 +138,23 @@ constexpr Kept kept[] = {
     {"meta-llama/Llama-3.1-70B", 80 * 2 * 8 * 128 * 2, "80 layers x (K, V) x 8 heads x 128"},
     {"meta-llama/Llama-2-7b-hf", 32 * 2 * 32 * 128 * 2, "32 layers x (K, V) x 32 heads x 128"},
     {"deepseek-ai/DeepSeek-V3", 61 * (512 + 64) * 2, "61 layers x (latent 512 + rotary 64)"},
-    {"openai/gpt-oss-120b", 18 * 2 * 8 * 64 * 2, "18 of 36 layers are full; the windows of the rest hold 128 tokens"},
-    {"google/gemma-3-27b-it", 10 * 2 * 16 * 128 * 2, "10 of 62 layers are full"},
+    {"openai/gpt-oss-120b", 36 * 2 * 8 * 64 * 2, "36 layers x (K, V) x 8 heads x 64; every other has a window of 128"},
+    {"google/gemma-3-27b-it", 62 * 2 * 16 * 128 * 2, "62 layers x (K, V) x 16 heads x 128; 52 have a window"},
     {"Qwen/Qwen3-Next-80B-A3B", 12 * 2 * 2 * 256 * 2, "12 of 48 layers attend; the rest keep a state"},
     {"moonshotai/Kimi-K3", 24 * (512 + 64) * 2, "24 of 93 layers keep a latent"},
     {"nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", 6 * 2 * 2 * 128 * 2, "6 of 52 layers attend"},
     {"ai21labs/AI21-Jamba-1.5-Mini", 4 * 2 * 8 * 128 * 2, "4 of 32 layers attend"},
-    {"meta-llama/Llama-4-Scout-17B-16E-Instruct", 12 * 2 * 8 * 128 * 2, "12 of 48 layers are full; chunks of 8192 hold the rest"},
-    {"google/gemma-4-26B-A4B", 5 * 2 * 512 * 2, "5 of 30 layers are full; their one vector is key and value"},
-    {"mistralai/Mistral-7B-v0.1", 0, "every layer has a window of 4096"},
-    // 20 layers pool 4 tokens to an entry, 21 pool 128, 2 have only a window.
-    {"deepseek-ai/DeepSeek-V4-Flash", (21 / 4.0 + 20 / 128.0) * 512 * 2, "compress_ratios: 21 of 4, 20 of 128, 2 of 0"},
+    {"meta-llama/Llama-4-Scout-17B-16E-Instruct", 48 * 2 * 8 * 128 * 2, "48 layers x (K, V) x 8 heads x 128; 36 are chunked"},
+    {"google/gemma-4-26B-A4B", 25 * 2 * 8 * 256 * 2 + 5 * 2 * 512 * 2,
+     "25 windowed layers x (K, V) x 8 heads x 256, and 5 full ones whose one vector of 2 x 512 is key and value"},
+    {"mistralai/Mistral-7B-v0.1", 32 * 2 * 8 * 128 * 2, "32 layers x (K, V) x 8 heads x 128, all with a window of 4096"},
+    {"deepseek-ai/DeepSeek-V4-Flash", (43 + 21 / 4.0 + 20 / 128.0) * 512 * 2,
+     "43 windows, and pooled entries: compress_ratios has 21 of 4, 20 of 128, 2 of 0"},
 };
 
 class KeptBytes : public testing::TestWithParam<Kept> {};
 
-TEST_P(KeptBytes, OfOneMoreTokenAreCountedFromTheLayersThatGrow) {
+TEST_P(KeptBytes, OfOneTokenAreCountedAsModelCardsDo) {
   EXPECT_DOUBLE_EQ(kv_bytes_per_token(catalogued(GetParam().name), 2 * unit::B).in(unit::B), GetParam().bytes) << GetParam().reason;
 }
 

@@ -67,7 +67,7 @@ CompiledPlan::Shape CompiledPlan::shape_of(const Pass& pass) const {
   shape.prefill_context = pass.prefill_context;
   const double decode_here = group_share(pass.decode_sequences, stages);
   shape.decode_sequences = group_share(decode_here, groups);
-  shape.prefill_sequences = pass.prefill_sequences / groups;
+  shape.prefill_sequences = group_share(pass.prefill_sequences, groups);
   const double decode_tokens = shape.decode_sequences * pass.tokens_per_sequence;
   shape.attention_tokens = decode_tokens + shape.prefill_sequences * pass.prefill_tokens;
   shape.context_tokens = decode_tokens + shape.prefill_sequences * (pass.prefill_tokens + pass.prefill_context);
@@ -186,7 +186,7 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
         wire_time = point_to_point_time(op.group, size);
         cost.wire_floor = point_to_point_time(op.ideal_group, size);
       } else {
-        wire_time = all_gather_time(op.group, size);
+        wire_time = op.kind == OperatorKind::reduce_scatter ? reduce_scatter_time(op.group, size) : all_gather_time(op.group, size);
         const double share = (op.group.ranks - 1.0) / op.group.ranks;
         cost.wire_floor = share * size / (op.ideal_group.direct.bandwidth + op.ideal_group.out.bandwidth);
       }

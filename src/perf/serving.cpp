@@ -41,7 +41,8 @@ struct Replica {
   }
 
   // `others` is the share of the load that a request meets: (C - 1)/C in a closed loop, where nobody meets himself, 1 in an open one.
-  Operation at(double decoding, double cached_tokens, double others) const {
+  // `waiting` prompts stand before the engine, which takes as many into a step as fit.
+  Operation at(double decoding, double cached_tokens, double others, double waiting = 1) const {
     const Plan& p = plan.plan();
     Operation o;
     const double sequences = decoding > 0 ? std::max(decoding, 1.0) : 0;
@@ -62,7 +63,7 @@ struct Replica {
     const double micro_steps = sequences > 0 ? steps() * pipelines() / decoding : 0;  // decode steps a micro-batch does, a request
     const double most_together = chunks > 1 ? p.dp : std::max(1.0, p.dp * here / fresh);
     // So many prompts share a mixed step as arrive while one runs; at least so many that prompts keep up with steps.
-    double together = std::clamp(micro_steps > 0 ? std::max(1.0, chunks) / micro_steps : 1.0, 1.0, most_together);
+    double together = std::clamp(std::max(waiting, micro_steps > 0 ? std::max(1.0, chunks) / micro_steps : 1.0), 1.0, most_together);
     for (int round = 0; round < 3; ++round) {
       const double tokens = std::min(fresh, here);
       o.mixed_pass = o.decode_pass;
@@ -196,7 +197,7 @@ std::expected<Serving, Infeasible> closed_loop(const CompiledPlan& plan, const M
   const double others = std::max(0.0, 1 - 1 / admitted);
   const double cached = workload.prompt_cached();
   const auto in_system = [&](double decoding, Operation& o) {
-    o = replica.at(decoding, cached, others);
+    o = replica.at(decoding, cached, others, admitted - decoding);
     if (!o.feasible) return 1e300;
     const double rate = 1 / o.total.in(unit::s);
     const Seconds wait = wait_before(o.service, std::min(rate * o.service.in(unit::s), 1e6), others);
@@ -239,7 +240,7 @@ std::expected<Serving, Infeasible> fixed_batch(const CompiledPlan& plan, const M
   Seconds queueing;
   for (int round = 0; round < 60; ++round) {
     others = std::max(0.0, 1 - 1 / users);
-    o = replica.at(decoding, workload.prompt_cached(), others);
+    o = replica.at(decoding, workload.prompt_cached(), others, users - decoding);
     if (!o.feasible)
       return std::unexpected(
           Infeasible{Infeasible::Constraint::budget, batch / plan.plan().dp, static_cast<double>(plan.plan().token_budget)});

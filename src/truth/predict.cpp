@@ -24,7 +24,6 @@ Plan plan_of(const ServingSetup& s, const PoolLayout& pool) {
   plan.expert_skew = 0.5;  // as api/setting.h's default
   plan.token_budget = s.token_budget;
   plan.memory_fraction = s.memory_fraction;
-  plan.reserve = 2 * unit::GB;  // as api/setting.h's default
   return plan;
 }
 

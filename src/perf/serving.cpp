@@ -316,7 +316,8 @@ std::expected<Serving, Infeasible> disaggregated(const CompiledPlan& prefill, co
   const double servers = prefill.plan().replicas, pools = decode.plan().replicas;
   const double limit = most_sequences(decode_memory, decode.plan());
   if (limit < 1) return std::unexpected(out_of_memory(decode_memory, 1));
-  const Operation p = front.at(0, workload.prompt_cached(), 1);
+  // A pool apart is fed one prompt a dp group: its groups run in step.
+  const Operation p = front.at(0, workload.prompt_cached(), 1, prefill.plan().dp);
   const Frequency prefill_capacity = servers / p.service;
   const Format kv = decode.plan().kv.value_or(model.precision.kv);
   // Every chip of a prefill replica sends its share of the prompt's KV.

@@ -90,16 +90,18 @@ struct Replica {
       const double pure = micro_steps - o.mixed_steps;
       // More prompts than steps to carry them: the batch cannot be sustained.
       if (sequences > 0 && steps() > 0 && pure < -1e-9 * micro_steps) o.feasible = together < most_together;
-      const double pure_floor = sequences > 0 ? steps() * pipelines() / sequences - o.mixed_steps : 0;
-      o.total_floor = o.mixed_steps * first_floor + std::max(pure_floor, 0.0) * o.decode.stage_floor;
-      o.total_floor = min(o.total_floor, o.total);
+      // Of the decode steps a request rides, those that carry a prompt besides take at least the mixed step's floor.
+      const double rides = sequences > 0 ? steps() * pipelines() / sequences : 0;
+      const double mixed = sequences > 0 ? std::min(others * o.mixed_steps, rides) : o.mixed_steps;
+      o.total_floor = mixed * first_floor + std::max(rides - mixed, 0.0) * o.decode.stage_floor;
       const double whole = std::ceil(std::max(1.0, chunks) - 1e-9);
       o.own_prefill = plan.engine().prompt + through + (whole - 1) * first;
       // A lone prompt, nothing beside it, each of its tokens once.
       Pass alone = o.mixed_pass;
       alone.decode_sequences = 0;
       alone.prefill_sequences = 1;
-      o.own_prefill_floor = max(1.0, chunks) * plan.estimate(alone).floor;
+      const PassEstimate least = plan.estimate(alone);
+      o.own_prefill_floor = least.floor + (max(1.0, chunks) - 1) * least.stage_floor;
       o.together = together;
       const double arriving = std::max(1.0, chunks) * first / o.total;
       const double next = std::clamp(std::max(arriving, together), 1.0, most_together);
@@ -164,7 +166,7 @@ Serving answer(const Replica& replica, const Operation& o, double decoding, doub
   const double steps = replica.steps(), outputs = std::max(replica.workload.output.mean() - 1, 1.0);
   if (steps > 0) {
     s.tpot.value = (steps * o.period + decoding * others * o.prefill) / outputs;
-    s.tpot.floor = fareline::min(s.tpot.value, fareline::max(decoding * o.total_floor, steps * o.period_floor) / outputs);
+    s.tpot.floor = fareline::max(decoding * o.total_floor, steps * o.period_floor) / outputs;
   }
   s.rate = replicas / o.total;
   s.rate_ceiling = replicas / o.total_floor;
@@ -223,7 +225,7 @@ std::expected<Serving, Infeasible> closed_loop(const CompiledPlan& plan, const M
   const Seconds until_first = (users - decoding) * o.total;
   const Seconds own = o.own_prefill;
   s.ttft.value = max(own, until_first);
-  s.ttft.floor = min(s.ttft.value, o.own_prefill_floor);
+  s.ttft.floor = o.own_prefill_floor;
   s.queueing = s.ttft.value - own;
   return s;
 }
@@ -255,7 +257,7 @@ std::expected<Serving, Infeasible> fixed_batch(const CompiledPlan& plan, const M
   s.resident_limit = limit;
   s.queueing = queueing;
   s.ttft.value = o.own_prefill + s.queueing;
-  s.ttft.floor = min(s.ttft.value, o.own_prefill_floor);
+  s.ttft.floor = o.own_prefill_floor;
   s.admitted = users;
   s.concurrency = s.admitted * replicas;
   return s;
@@ -302,7 +304,7 @@ std::expected<Serving, Infeasible> open_loop(const CompiledPlan& plan, const Mem
   const Seconds own = o.own_prefill;
   s.queueing = wait_before(o.service, busy, 1) + 0.5 * std::min(1.0, decoding) * o.period;
   s.ttft.value = own + s.queueing;
-  s.ttft.floor = min(s.ttft.value, o.own_prefill_floor);
+  s.ttft.floor = o.own_prefill_floor;
   s.admitted = decoding + each * s.ttft.value.in(unit::s);
   s.concurrency = s.admitted * replicas;
   return s;
@@ -393,7 +395,7 @@ std::expected<Serving, Infeasible> disaggregated(const CompiledPlan& prefill, co
   if (concurrency > 0) s.ttft.value = max(unloaded, (concurrency - pools * b) / x);  // Little's law
   else s.ttft.value = unloaded + wait(x, 1);
   s.queueing = s.ttft.value - unloaded;
-  s.ttft.floor = min(s.ttft.value, p.own_prefill_floor);
+  s.ttft.floor = p.own_prefill_floor;
   s.concurrency = concurrency > 0 ? concurrency : pools * b + x * s.ttft.value;
   const double prefill_chips = prefill.plan().chips(), decode_chips = decode.plan().chips();
   s.prefill_share = prefill_chips / (prefill_chips + decode_chips);

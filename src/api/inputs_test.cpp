@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "api/asked.h"
+#include "perf/plan.h"
 
 namespace fareline {
 namespace {
@@ -36,6 +37,10 @@ double read_number(const char* name, const Json& value) {
     return std::numeric_limits<double>::quiet_NaN();
   }
   return inputs->number(name).value();
+}
+
+TEST(Inputs, ask_the_usual_skew_of_experts_that_validate_predicts_with) {
+  EXPECT_EQ(Inputs::read(question_named("cost"), Json::object())->number("expert_skew"), usual_expert_skew);
 }
 
 TEST(Inputs, read_counts_numbers_and_quantities_as_people_write_them) {

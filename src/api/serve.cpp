@@ -51,9 +51,7 @@ std::expected<Served, Infeasible> serve(const Situation& s) {
     if (!front) return std::unexpected(front.error());
     const MemoryUse front_memory = memory_use(s.model, s.system, *s.prefill, s.workload.prompt.mean());
     if (most_sequences(front_memory, *s.prefill) < 1)
-      return std::unexpected(Infeasible{Infeasible::Constraint::memory,
-                                        (front_memory.budget - front_memory.left() + front_memory.sequence).in(unit::B),
-                                        front_memory.budget.in(unit::B)});
+      return std::unexpected(out_of_memory(front_memory, 1));
     served.compiled_prefill = std::move(*front);
     served.chips += s.prefill->chips();
     serving = disaggregated(*served.compiled_prefill, served.compiled, served.memory, s.model, s.system, s.workload, s.speculation,

@@ -88,8 +88,7 @@ Expected<Json> answer_step(Inputs& inputs, const Catalogue& catalogue) {
   const MemoryUse use = memory_use(parts->model, parts->system, plan, context);
   const double sequences = std::max(pass.decode_sequences, pass.prefill_sequences);
   if (sequences > most_sequences(use, plan)) {
-    const Infeasible reason{Infeasible::Constraint::memory, (use.budget - use.left() + sequences / plan.dp * use.sequence).in(unit::B),
-                            use.budget.in(unit::B)};
+    const Infeasible reason = out_of_memory(use, sequences / plan.dp);
     return result_of(
         infeasible_answer(reason, fmt::format("{} sequences of {} tokens", number_text(std::max(0.0, most_sequences(use, plan))),
                                               number_text(context, 10))),
@@ -142,7 +141,7 @@ Expected<Json> answer_memory(Inputs& inputs, const Catalogue& catalogue) {
   const double fits = most_sequences(use, plan);
   Json answer =
       fits < 1 ? infeasible_answer(
-                     {Infeasible::Constraint::memory, (use.budget - use.left() + use.sequence).in(unit::B), use.budget.in(unit::B)}, "")
+                     out_of_memory(use, 1), "")
                : Json{{"feasible", true}};
   answer["chip"] = memory_of(use, plan, kv_capacity_tokens(parts->model, use, plan));
   answer["parameters"] = std::move(parameters);

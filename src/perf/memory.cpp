@@ -126,6 +126,10 @@ double most_sequences(const MemoryUse& use, const Plan& plan) {
   return std::floor(left / use.sequence) * plan.dp;
 }
 
+Infeasible out_of_memory(const MemoryUse& use, double sequences) {
+  return {Infeasible::Constraint::memory, (use.budget - use.left() + sequences * use.sequence).in(unit::B), use.budget.in(unit::B)};
+}
+
 double kv_capacity_tokens(const Model& model, const MemoryUse& use, const Plan& plan) {
   const Format kv = plan.kv.value_or(model.precision.kv);
   std::vector<Bytes> stage(static_cast<std::size_t>(plan.pp));

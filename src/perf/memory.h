@@ -33,6 +33,10 @@ MemoryUse memory_use(const Model& model, const System& system, const Plan& plan,
 // Source: memory_use. Assumes: pages are not shared between sequences.
 double most_sequences(const MemoryUse& use, const Plan& plan);
 
+// Returns why `sequences` of them do not fit on a chip: the bytes they need and those the engine may take.
+// Source: memory_use. Assumes: nothing.
+Infeasible out_of_memory(const MemoryUse& use, double sequences);
+
 // Returns the tokens of KV a replica can keep (what vLLM prints as "GPU KV cache size").
 // Equation: left / bytes of one more token on a chip x dp. Source: count. Assumes: windows and state are per sequence and left out.
 double kv_capacity_tokens(const Model& model, const MemoryUse& use, const Plan& plan);

@@ -10,6 +10,11 @@
 
 namespace fareline {
 
+// The coefficient of variation of the experts' popularity where nothing is known of the traffic.
+// Source: between balanced routing, 0, and the power law of exponent 1.2 that aiconfigurator's collectors draw from, about 1.
+// Assumes: ordinary traffic, experts not rebalanced while serving.
+inline constexpr double usual_expert_skew = 0.5;
+
 // One replica takes tp x dp x cp x pp chips. Attention runs on dp groups of tp x cp ranks; the experts of a layer are dealt
 // over ep of its tp x dp x cp ranks and each is cut over the remaining ones (expert_tp).
 struct Plan {

@@ -87,9 +87,8 @@ struct Replica {
       o.prefill = o.mixed_steps * max(Seconds{}, first - o.decode.stage_time);
       o.prompt_time = o.mixed_steps * max(Seconds{}, first - others * std::min(decoding, 1.0) * o.decode.stage_time);
       o.total = sequences > 0 ? others * o.prefill + steps() / decoding * o.period : o.prefill;
-      const double pure = micro_steps - o.mixed_steps;
       // More prompts than steps to carry them: the batch cannot be sustained.
-      if (sequences > 0 && steps() > 0 && pure < -1e-9 * micro_steps) o.feasible = together < most_together;
+      if (sequences > 0 && steps() > 0 && o.mixed_steps > micro_steps * (1 + 1e-9)) o.feasible = together < most_together;
       // Of the decode steps a request rides, those that carry a prompt besides take at least the mixed step's floor.
       const double rides = sequences > 0 ? steps() * pipelines() / sequences : 0;
       const double mixed = sequences > 0 ? std::min(others * o.mixed_steps, rides) : o.mixed_steps;
@@ -147,11 +146,6 @@ double root(F value, double low, double high) {
     }
   }
   return low;
-}
-
-Infeasible out_of_memory(const MemoryUse& memory, double sequences) {
-  return {Infeasible::Constraint::memory, (memory.budget - memory.left() + sequences * memory.sequence).in(unit::B),
-          memory.budget.in(unit::B)};
 }
 
 Serving answer(const Replica& replica, const Operation& o, double decoding, double replicas, double others) {

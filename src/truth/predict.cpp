@@ -21,7 +21,7 @@ Plan plan_of(const ServingSetup& s, const PoolLayout& pool) {
   plan.experts = s.experts;
   plan.kv = s.kv;
   plan.activations = s.activations;
-  plan.expert_skew = 0.5;  // as api/setting.h's default
+  plan.expert_skew = usual_expert_skew;
   plan.token_budget = s.token_budget;
   plan.memory_fraction = s.memory_fraction;
   return plan;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "units/quantity.h"
@@ -21,14 +23,17 @@ struct Request {
   int block_tokens = 512;            // tokens of a block
 };
 
-// Requests in order of arrival, one at a time: a trace larger than memory is no problem.
+// Requests, one at a time: a trace larger than memory is no problem.
 class Traffic {
  public:
   virtual ~Traffic() = default;
-  // The next request; nothing at the end.
+  // The next request in order of arrival of those that wait for nobody's answer; nothing at the end. Of a closed loop: each user's first.
   virtual std::optional<Request> next() = 0;
-  // Tells a closed loop that request `id` was answered at `at`, so that its client can send the next. Open loops ignore it.
-  virtual void answered(std::uint64_t id, Seconds at) { (void)id, (void)at; }
+  // Request `id` was answered (or refused) at `at`: what its client sends in reply, at `at` or later. An open loop sends nothing.
+  virtual std::optional<Request> answered(std::uint64_t id, Seconds at) { return (void)id, (void)at, std::nullopt; }
+  // Where it stands, in bytes, and going on from there; a traffic that cannot says nothing and false.
+  virtual std::optional<std::string> save() const { return std::nullopt; }
+  virtual bool restore(std::string_view bytes) { return (void)bytes, false; }
 };
 
 }  // namespace fareline

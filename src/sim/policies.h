@@ -31,7 +31,8 @@ inline constexpr std::array<PolicyRow<Batching>, 3> batching_rows{{
      "Yu et al. 2022, Orca, section 4.2; Agrawal et al. 2024, Sarathi-Serve, section 4.2"},
     {Batching::prefill_first, "prefill-first", "waiting prompts take a step of their own, and decoding pauses for it",
      "Kwon et al. 2023, vLLM, section 4.5 (the scheduler of vLLM 0)"},
-    {Batching::train, "train", "continuous, but a step leaves only at multiples of a period", "the lecture at 23:15 (a pass departs every 20 ms)"},
+    {Batching::train, "train", "continuous, but a step leaves only at multiples of a period",
+     "the lecture at 23:15 (a pass departs every 20 ms)"},
 }};
 inline constexpr std::array<PolicyRow<Order>, 3> order_rows{{
     {Order::arrival, "arrival", "first come, first served", "vLLM documentation, scheduling policy fcfs"},
@@ -39,12 +40,14 @@ inline constexpr std::array<PolicyRow<Order>, 3> order_rows{{
     {Order::shortest, "shortest", "the shortest prompt first, then by arrival", "Schrage & Miller 1966 (shortest job first)"},
 }};
 inline constexpr std::array<PolicyRow<Preemption>, 2> preemption_rows{{
-    {Preemption::recompute, "recompute", "its KV is dropped, and computed again with what it had answered", "Kwon et al. 2023, section 4.5"},
+    {Preemption::recompute, "recompute", "its KV is dropped, and computed again with what it had answered",
+     "Kwon et al. 2023, section 4.5"},
     {Preemption::swap, "swap", "its KV goes to host memory over the host link and comes back", "Kwon et al. 2023, section 4.5"},
 }};
 inline constexpr std::array<PolicyRow<Router>, 4> router_rows{{
     {Router::round_robin, "round-robin", "each replica in turn", "Nagle 1987, On packet switches with infinite storage"},
-    {Router::least_loaded, "least-loaded", "the replica with the fewest requests", "Winston 1977, Optimality of the shortest line discipline"},
+    {Router::least_loaded, "least-loaded", "the replica with the fewest requests",
+     "Winston 1977, Optimality of the shortest line discipline"},
     {Router::prefix_aware, "prefix-aware", "the replica that caches most of the prompt, unless it is far busier than the least loaded",
      "Zheng et al. 2024, SGLang, section 3; Qin et al. 2024, Mooncake, algorithm 1"},
     {Router::power_of_two, "power-of-two", "the less loaded of two drawn at random", "Mitzenmacher 2001, The power of two choices"},
@@ -52,7 +55,8 @@ inline constexpr std::array<PolicyRow<Router>, 4> router_rows{{
 inline constexpr std::array<PolicyRow<Eviction>, 4> eviction_rows{{
     {Eviction::lru, "lru", "the block unused for longest", "Kwon et al. 2023, section 4.5; Qin et al. 2024, table 1"},
     {Eviction::lfu, "lfu", "the block used least often, of those the one unused for longest", "Qin et al. 2024, table 1"},
-    {Eviction::ttl, "ttl", "as lru, and a block is gone so long after its last use", "Anthropic documentation, prompt caching (five minutes)"},
+    {Eviction::ttl, "ttl", "as lru, and a block is gone so long after its last use",
+     "Anthropic documentation, prompt caching (five minutes)"},
     {Eviction::cost, "cost", "the block whose recomputation saved per use is least, aged as others go",
      "Cherkasova 1998, Greedy-Dual-Size-Frequency"},
 }};

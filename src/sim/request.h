@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "units/error.h"
 #include "units/quantity.h"
 
 namespace fareline {
@@ -29,6 +30,8 @@ class Traffic {
   virtual ~Traffic() = default;
   // The next request in order of arrival of those that wait for nobody's answer; nothing at the end. Of a closed loop: each user's first.
   virtual std::optional<Request> next() = 0;
+  // Why `next` gave nothing, where that was no end: a trace with a fault, and its line.
+  virtual const Error* failed() const { return nullptr; }
   // Request `id` was answered (or refused) at `at`: what its client sends in reply, at `at` or later. An open loop sends nothing.
   virtual std::optional<Request> answered(std::uint64_t id, Seconds at) { return (void)id, (void)at, std::nullopt; }
   // Where it stands, in bytes, and going on from there; a traffic that cannot says nothing and false.

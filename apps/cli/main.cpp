@@ -68,6 +68,23 @@ Expected<Json> model_argument(const std::string& text) {
   return model;
 }
 
+// A document given as a path becomes the JSON in that file; anything else is a name.
+Expected<Json> document_argument(const std::string& text) {
+  std::error_code code;
+  if (!text.ends_with(".json") && !std::filesystem::is_regular_file(text, code)) return Json(text);
+  const auto document = cli::read_file(text, config_bytes);
+  if (!document) return std::unexpected(document.error());
+  return read_document(text, *document);
+}
+
+Expected<Json> argument_value(const std::string& question, const std::string& name, const std::string& text) {
+  if (name == "model") return model_argument(text);
+  if (const Question* row = question_named(question))
+    for (const Input& input : row->inputs)
+      if (input.name == name && input.kind == InputKind::document) return document_argument(text);
+  return Json(text);
+}
+
 Expected<Catalogue> overlaid(const std::string& folder) {
   namespace fs = std::filesystem;
   std::vector<std::pair<std::string, std::string>> files;
@@ -92,13 +109,9 @@ int answer(const std::string& question, const Arguments& arguments) {
   Json inputs = Json::object();
   for (const auto& [name, value] : arguments.values) {
     if (value.empty()) return complain({"--" + name, "is empty", "write a value"});
-    if (name != "model") {
-      inputs[name] = value;
-      continue;
-    }
-    auto model = model_argument(value);
-    if (!model) return complain(model.error());
-    inputs[name] = std::move(*model);
+    auto written = argument_value(question, name, value);
+    if (!written) return complain(written.error());
+    inputs[name] = std::move(*written);
   }
   if (arguments.explain && (question == "cost")) inputs["explain"] = "full";
   Json asked{{"question", question}, {"inputs", std::move(inputs)}};
@@ -133,7 +146,7 @@ int answer(const std::string& question, const Arguments& arguments) {
     return complain(error);
   }
   if (!arguments.plot.empty()) {
-    const auto svg = plot_sweep(*answered);
+    const auto svg = question_named(question)->plot(*answered);
     if (!svg) return complain(svg.error());
     if (const auto written = cli::write_file(arguments.plot, *svg); !written) return complain(written.error());
   }
@@ -277,7 +290,6 @@ int main(int argc, char** argv) {
               "--show", [&arguments](const std::string& value) { arguments.values["show"] = value; },
               "paths of the answer, comma separated: price.output,latency.tpot")
           ->type_name("");
-      command.add_option("--plot", arguments.plot, "write the picture as SVG here (- for standard output)")->type_name("FILE");
       command.add_option("--csv", arguments.csv, "write the columns as CSV here (- for standard output)")->type_name("FILE");
       std::vector<Input> all;
       for (const Question& inner : questions()) {
@@ -291,6 +303,8 @@ int main(int argc, char** argv) {
       if (question.name == "cost" || question.name == "step") command.remove_option(command.get_option_no_throw("--explain"));
       if (!catalogue) command.add_flag("--explain", arguments.explain, "show where every number comes from");
     }
+    if (question.plot)
+      command.add_option("--plot", arguments.plot, "write the picture as SVG here (- for standard output)")->type_name("FILE");
     command.add_flag("--json", arguments.json, "answer as JSON");
     command.add_option("--data", arguments.data, "a folder laid out as data/ whose files are added to the catalogue or replace its own")
         ->type_name("DIR");

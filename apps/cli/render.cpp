@@ -131,6 +131,8 @@ void node(std::string& out, const Json& n, int depth) {
       fmt::format("{}{} = {}\n", std::string(static_cast<std::size_t>(2 * depth), ' '), n["name"].get<std::string>(), value_of(n["value"]));
   if (n.contains("formula"))
     out += fmt::format("{}= {}\n", std::string(static_cast<std::size_t>(2 * depth + 4), ' '), n["formula"].get<std::string>());
+  if (n.contains("source") && !n["source"].get<std::string>().empty())
+    out += fmt::format("{}Source: {}\n", std::string(static_cast<std::size_t>(2 * depth + 4), ' '), n["source"].get<std::string>());
   if (n.contains("inputs"))
     for (const Json& i : n["inputs"]) node(out, i, depth + 1);
 }
@@ -298,6 +300,59 @@ std::string list(const Json& answered) {
   return text ? *text : text.error().line() + "\n";
 }
 
+bool is_quantity(const Json& q) { return q.is_object() && q.contains("value"); }
+
+bool is_table(const Json& list) {
+  return list.is_array() && !list.empty() && std::all_of(list.begin(), list.end(), [](const Json& row) { return row.is_object(); });
+}
+
+std::string table_of(const Json& rows, const std::string& title) {
+  Grid grid{};
+  for (const Json& row : rows)  // rows may lack members that others have
+    for (const auto& [name, cell] : row.items())
+      if (const std::string head = spaced(name); std::none_of(grid.table.columns.begin(), grid.table.columns.end(),
+                                                              [&](const plot::Column& c) { return c.name == head; })) {
+        plot::Column column{.name = head, .right = !cell.is_string()};
+        for (const Json& r : rows) column.texts.push_back(r.contains(name) ? value_of(r[name]) : "");
+        grid.table.columns.push_back(std::move(column));
+      }
+  return (title.empty() ? "" : title + "\n") + grid.text();
+}
+
+// The members of an answer in order: quantities in a grid, lists of like things as tables, sentences as they are. Pictures are
+// drawn elsewhere.
+void structured(std::string& out, const Json& members, const std::string& title) {
+  Grid grid{{title.c_str(), false}, {"estimate", true}, {"bound of physics", true}, {"80% band", false}};
+  bool bounded = false, any = false;
+  for (const auto& [name, q] : members.items()) {
+    if (!is_quantity(q) && !q.is_number() && !q.is_boolean()) continue;
+    any = true;
+    const char* bound = is_quantity(q) && q.contains("ceiling") ? "ceiling" : "floor";
+    const bool has_bound = is_quantity(q) && q.contains(bound);
+    bounded = bounded || has_bound || (is_quantity(q) && q.contains("low"));
+    grid.add({spaced(name), q.is_boolean() ? (q.get<bool>() ? "yes" : "no") : value_of(q), has_bound ? member(q, bound) : "",
+              is_quantity(q) ? band(q) : ""});
+  }
+  if (!bounded) {
+    grid.table.columns.resize(2);
+    grid.table.columns[1].name.clear();
+  }
+  if (any) out += grid.text() + "\n";
+  std::string sentences;
+  for (const auto& [name, q] : members.items()) {
+    if (name == "figures") continue;
+    if (q.is_string()) sentences += name == "why" || name == "change" ? wrapped(q.get<std::string>(), 0) : wrapped(spaced(name) + ": " + q.get<std::string>(), 2);
+    else if (is_table(q)) out += table_of(q, title.empty() ? spaced(name) : title + " " + spaced(name)) + "\n";
+    else if (q.is_object() && !is_quantity(q)) structured(out, q, title.empty() ? spaced(name) : title + " " + spaced(name));
+    else if (q.is_array() && !q.empty()) {
+      std::string list;
+      for (const Json& one : q) list += (list.empty() ? "" : ", ") + value_of(one);
+      sentences += wrapped(spaced(name) + ": " + list, 2);
+    }
+  }
+  out += sentences;
+}
+
 void shown(Grid& grid, const Json& thing, const std::string& prefix) {
   for (const auto& [name, v] : thing.items()) {
     const std::string path = prefix.empty() ? spaced(name) : prefix + " " + spaced(name);
@@ -330,7 +385,12 @@ std::string rendered(const Json& answered, bool explain) {
   else if (answer.contains("feasible") && !answer["feasible"].get<bool>()) out = heading(answered) + "\n\n" + infeasible(answer);
   else if (question == "cost") out = cost(answered);
   else if (question == "step") out = step(answered);
-  else out = answer.dump(2) + "\n";
+  else {
+    if (answered["inputs"].contains("model") && answered["inputs"].contains("system")) out = heading(answered) + "\n\n";
+    Json members = answer;
+    members.erase("feasible");
+    structured(out, members, "");
+  }
 
   const Json& ex = answered["explain"];
   if (explain && ex.contains("numbers")) {
@@ -357,7 +417,7 @@ std::string rendered(const Json& answered, bool explain) {
                        ex["calibration"]["evidence"].get<std::string>());
   if (explain && ex.contains("model"))
     for (const Json& note : ex["model"]) out += fmt::format("model: {}\n", note.get<std::string>());
-  if (question == "cost" || question == "step" || question == "memory")
+  if (question != "list" && question != "show" && question != "sweep")
     out += "\n" + (explain ? chosen(answered["inputs"]) : left_open(answered["inputs"]));
   if (!answered["warnings"].empty()) out += "\n";
   for (const Json& w : answered["warnings"]) out += wrapped("note: " + w.get<std::string>(), 6);

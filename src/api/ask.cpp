@@ -4,6 +4,7 @@
 
 #include "api/questions.h"
 #include "api/setting.h"
+#include "api/sweep.h"
 #include "catalog/fields.h"
 
 namespace fareline {
@@ -114,20 +115,6 @@ constexpr std::array<Input, 2> show_inputs{{
     {.name = "name", .kind = InputKind::text, .reason = "has no default", .summary = "its name"},
 }};
 
-constexpr std::array<Question, 6> question_table{{
-    {"cost", "what a token costs on a system under a workload, how fast it comes, and why",
-     "--model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512", cost_inputs, answer_cost},
-    {"step", "how long one pass takes, operator by operator",
-     "--model meta-llama/Llama-3.1-70B --system hgx-h200 --tp 4 --pass decode --batch 128 --context 8192", step_inputs, answer_step},
-    {"memory", "what a plan keeps in a chip's memory, and how many sequences fit",
-     "--model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --context 8192", memory_inputs, answer_memory},
-    {"sweep", "one question over one or two varied inputs, as columns",
-     "cost --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 8 --prompt 2048 --output 512 --vary batch=1..256", sweep_inputs,
-     answer_sweep},
-    {"list", "what the catalogue holds", "systems", list_inputs, answer_list},
-    {"show", "one thing of the catalogue, each value with its source", "chip h100-sxm", show_inputs, answer_show},
-}};
-
 }  // namespace
 
 Expected<Json> read_document(std::string_view file, std::string_view text) {
@@ -137,7 +124,27 @@ Expected<Json> read_document(std::string_view file, std::string_view text) {
   return Json(*document);
 }
 
-std::span<const Question> questions() { return question_table; }
+std::span<const Question> questions() {
+  static const std::array table = std::to_array<Question>({
+      {"cost", "what a token costs on a system under a workload, how fast it comes, and why",
+       "--model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512", cost_inputs, answer_cost},
+      {"step", "how long one pass takes, operator by operator",
+       "--model meta-llama/Llama-3.1-70B --system hgx-h200 --tp 4 --pass decode --batch 128 --context 8192", step_inputs, answer_step},
+      {"memory", "what a plan keeps in a chip's memory, and how many sequences fit",
+       "--model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --context 8192", memory_inputs, answer_memory},
+      {"sweep", "one question over one or two varied inputs, as columns",
+       "cost --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 8 --prompt 2048 --output 512 --vary batch=1..256", sweep_inputs,
+       answer_sweep, plot_sweep},
+      {"list", "what the catalogue holds", "systems", list_inputs, answer_list},
+      {"show", "one thing of the catalogue, each value with its source", "chip h100-sxm", show_inputs, answer_show},
+  });
+  return table;
+}
+
+const Question* question_named(std::string_view name) {
+  const auto row = std::find_if(questions().begin(), questions().end(), [&](const Question& q) { return q.name == name; });
+  return row == questions().end() ? nullptr : &*row;
+}
 
 namespace {
 
@@ -157,11 +164,10 @@ Expected<Json> answered(const Json& question, const Catalogue& catalogue) {
   if (!question.contains("question") || !question["question"].is_string())
     return fail("question", "is missing", "write {\"question\": \"cost\", \"inputs\": {...}}");
   const std::string name = question["question"].get<std::string>();
-  for (const Question& row : questions()) {
-    if (row.name != name) continue;
-    auto inputs = Inputs::read(row, question.contains("inputs") ? question["inputs"] : Json::object());
+  if (const Question* row = question_named(name)) {
+    auto inputs = Inputs::read(*row, question.contains("inputs") ? question["inputs"] : Json::object());
     if (!inputs) return std::unexpected(inputs.error());
-    auto answer = row.answer(*inputs, catalogue);
+    auto answer = row->answer(*inputs, catalogue);
     if (!answer) return std::unexpected(answer.error());
     return Json{{"question", name},
                 {"inputs", inputs->to_json()},

@@ -89,6 +89,9 @@ Expected<void> Inputs::set(std::string_view name, const Json& value) {
   } else if (input->kind == InputKind::model && value.is_object()) {
     v.object = value;
     v.text = value.contains("name") && value["name"].is_string() ? value["name"].get<std::string>() : "config.json";
+  } else if (input->kind == InputKind::document && value.is_structured()) {
+    v.object = value;
+    v.text = value.is_object() && value.contains("name") && value["name"].is_string() ? value["name"].get<std::string>() : "as given";
   } else if (value.is_string()) {
     v.text = value.get<std::string>();
     if (input->kind == InputKind::choice) {
@@ -153,7 +156,7 @@ std::string Inputs::text(std::string_view name) const {
 
 const Json* Inputs::object(std::string_view name) const {
   const Value* v = find(name);
-  return v && v->object.is_object() ? &v->object : nullptr;
+  return v && v->object.is_structured() ? &v->object : nullptr;
 }
 
 void Inputs::choose(std::string_view name, double value, std::string_view by, std::string source) {

@@ -31,6 +31,7 @@ class Inputs {
     const auto value = number(name);
     return value ? std::optional<Q>(Q::from_coherent(*value)) : std::nullopt;
   }
+  // The object or list given for a model or a document; nothing where a name was given.
   const nlohmann::ordered_json* object(std::string_view name) const;
 
   // Records a value fareline chose, or took from the model file, and why.

@@ -23,6 +23,7 @@ enum class InputKind : unsigned char {
   number,    // a bare number or a per cent
   quantity,  // a number with a unit of `dim`
   choice,    // one of `choices`, comma separated
+  document,  // a name, or a JSON object or list; the command line takes a file's path in its place
 };
 
 constexpr bool is_numeric(InputKind kind) {
@@ -49,9 +50,12 @@ struct Question {
   std::string_view example;   // arguments behind "fareline <name>"
   std::span<const Input> inputs;
   Expected<nlohmann::ordered_json> (*answer)(Inputs&, const Catalogue&);
+  Expected<std::string> (*plot)(const nlohmann::ordered_json& answered) = nullptr;  // its picture as SVG; none: it has no picture
 };
 
 std::span<const Question> questions();
+// The row of that name; nothing where there is none.
+const Question* question_named(std::string_view name);
 
 // Returns the JSON in `text`. Errors: as parse_json in catalog/fields.h: too long, no JSON, nested too deep, a key twice. `file`
 // names the text in them.

@@ -24,6 +24,7 @@ Json random_value(const Input& input) {
   };
   switch (input.kind) {
     case InputKind::model: return any_of({"nobody/nothing", 5, Json::object()});
+    case InputKind::document: return any_of({"nothing", 5, Json::object(), Json::array()});
     case InputKind::text: return any_of({"auto", "ideal", "default", "nothing"});
     case InputKind::count:
       return one_in(20) ? any_of({input.least, input.most, input.most + 1, -1, 0.5, "8Ki", "many"})

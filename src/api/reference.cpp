@@ -107,6 +107,7 @@ std::string_view kind_text(InputKind kind) {
   switch (kind) {
     case InputKind::text: return "text";
     case InputKind::model: return "name or object";
+    case InputKind::document: return "name, object or list";
     case InputKind::count: return "count";
     case InputKind::number: return "number";
     case InputKind::quantity: return "quantity";

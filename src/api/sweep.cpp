@@ -17,12 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const Question* question_named(std::string_view name) {
-  for (const Question& row : questions())
-    if (row.name == name) return &row;
-  return nullptr;
-}
-
 Expected<double> value_of(const Input& input, std::string_view text) {
   if (input.kind != InputKind::count) return parse_quantity(text, input.dim);
   const auto count = parse_count(text);

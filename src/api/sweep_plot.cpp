@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/figures.h"
 #include "api/sweep.h"
 #include "plot/bars.h"
 #include "plot/grid.h"
@@ -19,23 +20,6 @@ namespace fareline {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// An axis' unit from the name of an answer's unit; prices are in USD per million tokens.
-plot::Unit unit_named(const std::string& unit, double largest) {
-  if (unit == "s") return plot::fitting_unit(Seconds::dim, largest);
-  if (unit == "B") return plot::fitting_unit(Bytes::dim, largest);
-  if (unit == "B/s") return plot::fitting_unit(Bandwidth::dim, largest);
-  if (unit == "FLOP/s") return plot::fitting_unit(FlopRate::dim, largest);
-  if (unit == "USD/Mtok") return {"USD/Mtok", 1e-6, TokenPrice::dim};
-  if (unit == "tok/s") return {"tok/s", 1, TokenRate::dim};
-  if (unit == "USD/s") return {"USD/h", 1 / 3600.0, MoneyRate::dim};
-  if (unit == "1/s") return {"1/s", 1, Frequency::dim};
-  if (unit == "tok") return {"tokens", 1, Tokens::dim};
-  return plot::counted(unit == "1" ? "" : unit);
-}
-
-// Answers give prices per million tokens; a column is drawn in coherent units.
-double coherent_factor(const std::string& unit) { return unit == "USD/Mtok" ? 1e-6 : 1; }
 
 std::string counted_name(std::string_view input) {
   if (input == "batch") return "sequences";
@@ -86,7 +70,7 @@ bool spread(const std::vector<double>& values) {
 
 plot::Axis x_axis(const Json& varied, const std::vector<double>& x) {
   const std::string name = varied["name"], unit = varied["unit"];
-  plot::Axis axis{.label = label_of(name), .unit = unit == "1" ? plot::counted(counted_name(name)) : unit_named(unit, largest_of(x))};
+  plot::Axis axis{.label = label_of(name), .unit = unit == "1" ? plot::counted(counted_name(name)) : answer_unit(unit, largest_of(x))};
   if (unit == "1" && spread(x)) axis.scale = plot::Scale::log2;
   else if (spread(x)) axis.scale = plot::Scale::log10;
   return axis;
@@ -119,11 +103,11 @@ Expected<std::string> plot_lines(const Json& answer, const std::string& title, c
                                                       answer["of"].get<std::string>(), varied["name"].get<std::string>())};
   for (const Json& column : answer["columns"]) {
     const std::string unit = column["unit"], name = column["name"];
-    const double factor = coherent_factor(unit);
+    const double factor = answer_factor(unit);
     const std::vector<double> y = numbers(column["values"], factor);
     plot::LinePlot picture{.title = label_of(name),
                            .x = axis,
-                           .y = {.label = label_of(name), .unit = unit_named(unit, largest_of(y)), .from_zero = true},
+                           .y = {.label = label_of(name), .unit = answer_unit(unit, largest_of(y)), .from_zero = true},
                            .height = 300};
     const Dim dim = picture.y.unit.dim;
     std::vector<double> all = y;
@@ -151,7 +135,7 @@ Expected<std::string> plot_map(const Json& answer, const std::string& title, con
   const Json &first = answer["varied"][0], &second = answer["varied"][1], &column = answer["columns"][0];
   const std::vector<double> x = numbers(first["values"], 1), y = numbers(second["values"], 1);
   const std::string unit = column["unit"], name = column["name"];
-  const std::vector<double> cells = numbers(column["values"], coherent_factor(unit));
+  const std::vector<double> cells = numbers(column["values"], answer_factor(unit));
   plot::HeatMap map{
       .title = title,
       .subtitle = subtitle,
@@ -160,7 +144,7 @@ Expected<std::string> plot_map(const Json& answer, const std::string& title, con
   map.y = x_axis(second, y);
   map.x_values = plot::Values(map.x.unit.dim, x);
   map.y_values = plot::Values(map.y.unit.dim, y);
-  map.value = {.label = label_of(name), .unit = unit_named(unit, largest_of(cells))};
+  map.value = {.label = label_of(name), .unit = answer_unit(unit, largest_of(cells))};
   if (spread(cells)) map.value.scale = plot::Scale::log10;
   map.cells = plot::Values(map.value.unit.dim, cells);
   if (name.starts_with("throughput") || name.find("largest") != std::string::npos) map.best = plot::Best::highest;
@@ -175,9 +159,9 @@ Expected<std::string> plot_names(const Json& answer, const std::string& title, c
   const Json& names = answer["varied"][0]["values"];
   for (const Json& column : answer["columns"]) {
     const std::string unit = column["unit"], name = column["name"];
-    const std::vector<double> y = numbers(column["values"], coherent_factor(unit));
+    const std::vector<double> y = numbers(column["values"], answer_factor(unit));
     plot::StackedBars bars{.title = label_of(name),
-                           .value = {.label = label_of(name), .unit = unit_named(unit, largest_of(y)), .from_zero = true}};
+                           .value = {.label = label_of(name), .unit = answer_unit(unit, largest_of(y)), .from_zero = true}};
     const Dim dim = bars.value.unit.dim;
     for (std::size_t i = 0; i < names.size(); ++i) {
       plot::BarRow row{.name = names[i].get<std::string>()};
@@ -187,7 +171,7 @@ Expected<std::string> plot_names(const Json& answer, const std::string& title, c
                              .amount = plot::Value(dim, y[i]),
                              .kind = answer["bound"][i].get<std::string>()});
       if (column.contains("floor") && column["floor"][i].is_number())
-        row.floor = plot::Value(dim, column["floor"][i].get<double>() * coherent_factor(unit));
+        row.floor = plot::Value(dim, column["floor"][i].get<double>() * answer_factor(unit));
       bars.rows.push_back(std::move(row));
     }
     const auto figure = plot::draw(bars);

@@ -9,6 +9,7 @@
 #include "files.h"
 #include "truth/report.h"
 #include "truth/serving_rows.h"
+#include "truth/step_fit.h"
 #include "truth/validate.h"
 
 namespace fareline::cli {
@@ -18,23 +19,11 @@ constexpr std::size_t table_bytes = 1'000'000'000;
 
 struct Arguments {
   std::vector<std::string> files;
-  std::string calibration, plot, csv, data;
-  bool json = false;
+  std::string calibration, plot, csv, data, fit;
+  bool json = false, leave_out = false;
 };
 
-Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
-  std::vector<ServingRow> rows;
-  for (const std::string& file : arguments.files) {
-    const auto bytes = read_file(file, table_bytes);
-    if (!bytes) return std::unexpected(bytes.error());
-    auto read = read_serving_rows(file, *bytes);
-    if (!read) return std::unexpected(read.error());
-    rows.insert(rows.end(), std::make_move_iterator(read->begin()), std::make_move_iterator(read->end()));
-  }
-  if (!arguments.calibration.empty())
-    if (const auto named = catalogue.calibration(arguments.calibration); !named)
-      return std::unexpected(Error(named.error()).within("--calibration"));
-  const Validation validation = validate(catalogue, std::move(rows), arguments.calibration);
+Expected<void> tell(const Arguments& arguments, const Validation& validation) {
   if (!arguments.csv.empty()) {
     const auto text = to_csv(validation);
     if (!text) return std::unexpected(text.error());
@@ -51,6 +40,33 @@ Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
                                           : to_text(validation);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return {};
+}
+
+Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
+  std::vector<ServingRow> rows;
+  for (const std::string& file : arguments.files) {
+    const auto bytes = read_file(file, table_bytes);
+    if (!bytes) return std::unexpected(bytes.error());
+    auto read = read_serving_rows(file, *bytes);
+    if (!read) return std::unexpected(read.error());
+    rows.insert(rows.end(), std::make_move_iterator(read->begin()), std::make_move_iterator(read->end()));
+  }
+  if (!arguments.calibration.empty())
+    if (const auto named = catalogue.calibration(arguments.calibration); !named)
+      return std::unexpected(Error(named.error()).within("--calibration"));
+  if (!arguments.fit.empty() || arguments.leave_out) {
+    const auto start = start_of_fit(catalogue, rows, arguments.calibration);
+    if (!start) return std::unexpected(start.error());
+    if (!arguments.fit.empty()) {
+      const auto fitted = fit_steps(catalogue, rows, *start);
+      if (!fitted) return std::unexpected(fitted.error());
+      return write_file(arguments.fit, write_calibration(*fitted));
+    }
+    auto left_out = validate_left_out(catalogue, std::move(rows), *start);
+    if (!left_out) return std::unexpected(left_out.error());
+    return tell(arguments, *left_out);
+  }
+  return tell(arguments, validate(catalogue, std::move(rows), arguments.calibration));
 }
 
 }  // namespace
@@ -72,6 +88,10 @@ void add_validate(CLI::App& app, Expected<Catalogue> (*catalogue_at)(const std::
                   "write predicted against measured, and the error by group, as SVG here (- for standard output)")
       ->type_name("FILE");
   command.add_option("--csv", arguments->csv, "write every row's prediction and measurement as CSV here (- for standard output)")
+      ->type_name("FILE");
+  command.add_flag("--leave-out", arguments->leave_out,
+                   "predict every model's steps on a CPU by a calibration fitted on the other models' steps alone");
+  command.add_option("--fit", arguments->fit, "fit the calibration again on the tables' steps on a CPU and write it here")
       ->type_name("FILE");
   command.add_flag("--json", arguments->json, "answer as JSON");
   command.add_option("--data", arguments->data, "a folder laid out as data/ whose files are added to the catalogue or replace its own")

@@ -32,6 +32,7 @@ Json chip_json(const Chip& c) {
   put("hbm_usable", c.hbm_usable);
   put("hbm_bandwidth", c.hbm_bandwidth);
   put("host_link", c.host_link);
+  put("core_bandwidth", c.core_bandwidth);
   put("tdp", c.tdp);
   return j;
 }

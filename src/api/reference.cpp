@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<CalibrationField, 23> calibration_table{{
+constexpr std::array<CalibrationField, 26> calibration_table{{
     {"kernels[]", "kernel", "name", "the kernel the entry speaks of; `*`: all"},
     {"kernels[]", "format", "name", "the number format kept in memory; `*`: all"},
     {"kernels[]", "peak_share", "1", "share of the chip's peak FLOP/s that is achieved"},
@@ -24,10 +24,13 @@ constexpr std::array<CalibrationField, 23> calibration_table{{
     {"kernels[]", "latency", "s", "one launch, back to back with others"},
     {"kernels[]", "serial_share", "1", "share of the shorter of compute and memory time that is not hidden behind the longer"},
     {"kernels[]", "tile", "rows", "rows a kernel works on at once; fewer are charged as so many"},
+    {"kernels[]", "tiled_from", "rows", "products: rows from which they are cut into tiles; fewer are streamed; left out: 1"},
     {"kernels[]", "item_time", "s", "what a core spends on one work item besides its FLOP and bytes"},
     {"kernels[]", "depth_time", "s", "one step of the longest chain a work item walks: k of a product, keys of an attention row"},
     {"kernels[]", "depth_most", "steps", "steps after which kernels split the chain; left out: never"},
     {"kernels[]", "softmax_dims", "dimensions", "attention: an exponential costs as much as so many more head dimensions"},
+    {"kernels[]", "vector_dims", "dimensions", "attention of one query: head dimensions that fill a vector; left out: any number does"},
+    {"kernels[]", "tail_dims", "dimensions", "attention of one query: at the peak rate, what each dimension costs that fills no vector"},
     {"kernels[]", "peer_latency", "s", "collectives: each rank beyond the first"},
     {"kernels[]", "second_latency", "s", "collectives: what the second protocol waits longer than the first"},
     {"kernels[]", "second_share", "1", "collectives: share of the link the second protocol achieves"},

@@ -7,7 +7,7 @@
 namespace fareline {
 namespace {
 
-constexpr std::array<AnswerField, 147> answer_table{{
+constexpr std::array<AnswerField, 148> answer_table{{
     {"cost", "feasible", "whether the plan can be; where false the answer is the one of \"what does not fit\""},
     {"cost", "price.input", "of a prompt token that is not cached"},
     {"cost", "price.cached_input",
@@ -131,6 +131,7 @@ constexpr std::array<AnswerField, 147> answer_table{{
     {"show chip", "hbm_usable", "what an allocator sees"},
     {"show chip", "hbm_bandwidth", "peak"},
     {"show chip", "host_link", "to host memory, one way"},
+    {"show chip", "core_bandwidth", "what one core alone reads, where that is less than all"},
     {"show chip", "tdp", "thermal design power"},
     {"show system", "name", "as in the catalogue"},
     {"show system", "title", "in full"},

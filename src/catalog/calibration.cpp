@@ -68,6 +68,9 @@ void read_kernels(Fields& fields, Calibration& calibration) {
       if (entry.has(key)) efficiency.*member = entry.quantity<Seconds>(key, believable_overhead);
     if (entry.has("depth_most")) efficiency.depth_most = entry.number("depth_most", {1, 1e9});
     if (entry.has("softmax_dims")) efficiency.softmax_dims = entry.number("softmax_dims", {0, 4096});
+    if (entry.has("tiled_from")) efficiency.tiled_from = static_cast<int>(entry.count("tiled_from", {1, 65536}));
+    if (entry.has("vector_dims")) efficiency.vector_dims = entry.number("vector_dims", {1, 4096});
+    if (entry.has("tail_dims")) efficiency.tail_dims = entry.number("tail_dims", {0, 4096});
     if (entry.has("second_share")) efficiency.second_share = entry.number("second_share", share_of_peak);
     efficiency.fitted = entry.flag("fitted");
     entry.done();
@@ -120,6 +123,9 @@ nlohmann::ordered_json entry_json(std::string_view kernel, std::string_view form
     if (efficiency.*member > Seconds{}) entry[std::string(key)] = exact_text(efficiency.*member);
   if (efficiency.depth_most > 0) entry["depth_most"] = efficiency.depth_most;
   if (efficiency.softmax_dims > 0) entry["softmax_dims"] = efficiency.softmax_dims;
+  if (efficiency.tiled_from > 1) entry["tiled_from"] = efficiency.tiled_from;
+  if (efficiency.vector_dims > 0) entry["vector_dims"] = efficiency.vector_dims;
+  if (efficiency.tail_dims > 0) entry["tail_dims"] = efficiency.tail_dims;
   if (efficiency.second_share != 1) entry["second_share"] = efficiency.second_share;
   entry["fitted"] = efficiency.fitted;
   return entry;

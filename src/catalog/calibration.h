@@ -71,10 +71,13 @@ struct Efficiency {
   Seconds latency{};        // a launch, back to back with others
   double serial_share = 0;  // of the shorter of compute and memory time, what is not hidden behind the longer
   int tile = 1;             // rows a kernel works on at once
+  int tiled_from = 1;       // products: rows from which they are cut into tiles; fewer are streamed row by row, FLOP behind bytes
   Seconds item_time{};      // a core's time on one work item besides its FLOP and bytes
   Seconds depth_time{};     // a step of the longest chain of one work item (k of a product, keys of a row)
   double depth_most = 0;    // steps after which kernels split the chain; 0: never
   double softmax_dims = 0;  // attention: an exponential costs as much as so many more head dimensions
+  double vector_dims = 0;   // attention, one query: head dimensions of a full vector; 0: any number fills one
+  double tail_dims = 0;     // ... dimensions at the peak rate that each costs which fills no vector
   Seconds peer_latency{};   // collectives: each further rank
   Seconds second_latency{}; // collectives: the other protocol's
   double second_share = 1;

@@ -42,6 +42,21 @@ TEST(Calibration, LetsTheEntryThatNamesMoreHoldInWhateverOrder) {
   EXPECT_EQ(read->engine.launch_share, 0.5);
 }
 
+TEST(Calibration, KeepsWhatProductsOfFewRowsAndPartVectorsCost) {
+  json file = small_calibration();
+  file["kernels"][0]["tiled_from"] = 2;
+  file["kernels"][0]["vector_dims"] = 64;
+  file["kernels"][0]["tail_dims"] = 128;
+  const auto read = read_calibration("calibrations/t.json", file.dump());
+  ASSERT_TRUE(read.has_value()) << read.error().line();
+  EXPECT_EQ(read->at(Kernel::gemm, Format::fp16).tiled_from, 2);
+  const auto again = read_calibration("calibrations/t.json", write_calibration(*read));
+  ASSERT_TRUE(again.has_value()) << again.error().line();
+  EXPECT_EQ(again->at(Kernel::attention_decode, Format::fp16), read->at(Kernel::attention_decode, Format::fp16));
+  file["kernels"][0]["tail_dims"] = -1;
+  EXPECT_FALSE(read_calibration("calibrations/t.json", file.dump()).has_value());
+}
+
 TEST(Calibration, IsRefusedWithAKernelLeftOut) {
   json file = small_calibration();
   file["kernels"] = json::array({entry("gemm", "*", 0.5)});

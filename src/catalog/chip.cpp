@@ -93,7 +93,9 @@ Expected<Chip> read_chip(std::string_view file, std::string_view text) {
   chip.released = fields.date("released");
   read_peaks(fields, chip);
   for (const auto& fact : chip_capacities) chip.*fact.member = fields.fact<Bytes>(fact.key, {fact.least, fact.most});
-  for (const auto& fact : chip_bandwidths) chip.*fact.member = fields.fact<Bandwidth>(fact.key, {fact.least, fact.most});
+  for (const auto& fact : chip_bandwidths)
+    chip.*fact.member =
+        fields.fact<Bandwidth>(fact.key, {fact.least, fact.most}, fact.optional ? Presence::optional : Presence::required);
   for (const auto& fact : chip_powers) chip.*fact.member = fields.fact<Watts>(fact.key, {fact.least, fact.most});
   for (const auto& fact : chip_counts) chip.*fact.member = fields.fact(fact.key, {fact.least, fact.most});
   fields.done();

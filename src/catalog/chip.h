@@ -33,6 +33,7 @@ struct Chip {
   Sourced<Bytes> hbm_usable;                // what an allocator sees
   Sourced<Bandwidth> hbm_bandwidth;         // peak
   Sourced<Bandwidth> host_link;             // to host memory, one way
+  Sourced<Bandwidth> core_bandwidth;        // what one core alone can read; not stated: all of it
   Sourced<Watts> tdp;
 };
 
@@ -68,14 +69,16 @@ struct ChipFact {
   Sourced<T> Chip::*member;
   T least, most;
   std::string_view summary;
+  bool optional = false;
 };
 inline constexpr std::array<ChipFact<Bytes>, 2> chip_capacities{{
     {"hbm_capacity", &Chip::hbm_capacity, unit::MB, 100 * unit::TB, "memory beside the chip, physical"},
     {"hbm_usable", &Chip::hbm_usable, unit::MB, 100 * unit::TB, "what of it an allocator sees"},
 }};
-inline constexpr std::array<ChipFact<Bandwidth>, 2> chip_bandwidths{{
+inline constexpr std::array<ChipFact<Bandwidth>, 3> chip_bandwidths{{
     {"hbm_bandwidth", &Chip::hbm_bandwidth, unit::GB / unit::s, unit::PB / unit::s, "peak bandwidth of the memory beside the chip"},
     {"host_link", &Chip::host_link, unit::GB / unit::s, 100 * unit::TB / unit::s, "bandwidth to host memory, one way"},
+    {"core_bandwidth", &Chip::core_bandwidth, unit::MB / unit::s, 100 * unit::TB / unit::s, "what one core alone reads", true},
 }};
 inline constexpr std::array<ChipFact<Watts>, 1> chip_powers{{
     {"tdp", &Chip::tdp, unit::W, 100 * unit::kW, "thermal design power"},

@@ -11,9 +11,9 @@
 namespace fareline {
 
 enum class Format : unsigned char {
-  fp64, fp32, tf32, bf16, fp16, fp8, fp8_block, mxfp8, int8, mxfp6, nvfp4, mxfp4, int4, ternary, int4_32
+  fp64, fp32, tf32, bf16, fp16, fp8, fp8_block, mxfp8, int8, mxfp6, nvfp4, mxfp4, int4, ternary, int4_32, int8_32
 };
-inline constexpr int format_count = 15;
+inline constexpr int format_count = 16;
 
 struct FormatRow {
   Format format;
@@ -26,7 +26,7 @@ struct FormatRow {
 // Source: NVIDIA, "Introducing NVFP4" (one FP8 scale per 16 elements: 4 + 8/16 bits); OCP Microscaling Formats v1.0
 // (one E8M0 scale per 32 elements: + 8/32 bits); DeepSeek-V3 report, section 3.3 (one FP32 scale per 128 x 128 block);
 // GPTQ and AWQ at their usual group of 128 (FP16 scale and 4-bit zero: + 20/128 bits); compressed-tensors'
-// pack-quantized at a group of 32, symmetric (16-bit scale: + 16/32 bits).
+// pack-quantized at a group of 32, symmetric (16-bit scale: + 16/32 bits), as llama.cpp's Q4_0 and Q8_0 (ggml-common.h).
 inline constexpr std::array<FormatRow, format_count> formats{{
     {Format::fp64, "fp64", "IEEE double", 64, Format::fp64},
     {Format::fp32, "fp32", "IEEE single", 32, Format::fp32},
@@ -43,6 +43,7 @@ inline constexpr std::array<FormatRow, format_count> formats{{
     {Format::int4, "int4", "4-bit integer in groups of 128, weights only", 4 + 20.0 / 128, Format::bf16},
     {Format::ternary, "ternary", "1.58-bit weights packed four to a byte", 2, Format::int8},
     {Format::int4_32, "int4_32", "4-bit integer in symmetric groups of 32, weights only", 4 + 16.0 / 32, Format::bf16},
+    {Format::int8_32, "int8_32", "8-bit integer in symmetric groups of 32", 8 + 16.0 / 32, Format::int8},
 }};
 
 constexpr const FormatRow& row(Format format) { return formats[static_cast<std::size_t>(format)]; }

@@ -33,6 +33,7 @@ struct Compiler {
     op.latency = left * efficiency.latency;
     op.serial = efficiency.serial_share;
     op.tile = efficiency.tile;
+    op.tiled_from = efficiency.tiled_from;
     op.item_time = left * efficiency.item_time / std::max(1, chip().cores.value);
     op.depth_time = left * efficiency.depth_time;
     op.depth_most = efficiency.depth_most;
@@ -204,6 +205,14 @@ struct Compiler {
       const double extra = calibration.at(kernel, kv).softmax_dims;
       op.padding = 1 + 2 * extra / widths;
     };
+    // One query a row: the exponential, and what of a head fills no vector and is worked off one element after the other.
+    const auto decode_padding = [&] {
+      Operator& op = operators.back();
+      const Efficiency& e = calibration.at(Kernel::attention_decode, kv);
+      const auto tail = [&](double width) { return e.vector_dims > 0 ? width - std::floor(width / e.vector_dims) * e.vector_dims : 0; };
+      const double rest = tail(a.qk_dim) + tail(a.v_dim), widths = a.qk_dim + a.v_dim;
+      op.padding = (widths - rest + 2 * e.softmax_dims + std::max(1.0, e.tail_dims * e.peak_share) * rest) / widths;
+    };
     switch (a.kind) {
       case AttentionKind::none: return;
       case AttentionKind::linear:
@@ -250,6 +259,7 @@ struct Compiler {
         const Bytes token = heads * (a.qk_dim + a.v_dim) * stream_element;
         add(OperatorKind::attention_decode, Kernel::attention_decode, "attention (decode)", rate16, pair, entry, token, reach,
             kv_heads * std::max(a.qk_dim, 128) / 128, heads / kv_heads);
+        decode_padding();
         add(OperatorKind::attention_prefill, Kernel::attention_prefill, "attention (prefill)", prefill_rate, pair, entry, token, reach,
             heads, 0);
         prefill_padding(Kernel::attention_prefill, a.qk_dim + a.v_dim);

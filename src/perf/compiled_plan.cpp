@@ -85,7 +85,7 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
     default: rows = op.over_stage_width ? shape.stage_tokens : shape.attention_tokens;
   }
   Flops executed;  // what the kernel's tiles come to
-  double items = rows * op.items, depth = 0;
+  double items = rows * op.items, depth = 0, serial = op.serial;
   Bytes kept;      // KV or state streamed
   bool wire = false;
   Seconds wire_time;
@@ -101,6 +101,10 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
       if (rows <= 0) return cost;
       cost.flops = rows * op.flop;
       executed = std::ceil(rows / op.tile) * op.tile * op.padding * op.flop;
+      if (op.tiled_from > 1 && rows < op.tiled_from) {
+        executed = cost.flops;
+        serial = 0;
+      }
       cost.weights = op.weight_bytes;
       cost.activations = rows * op.row_bytes;
       break;
@@ -122,6 +126,10 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
       cost.weights = touched * op.weight_bytes;
       cost.activations = slowest * op.pair_bytes + rows * op.row_bytes;
       executed = std::max(slowest, distinct * std::ceil(slowest / distinct / op.tile) * op.tile) * op.flop;
+      if (op.tiled_from > 1 && slowest / distinct < op.tiled_from) {
+        executed = slowest * op.flop;
+        serial = 0;
+      }
       break;
     }
     case OperatorKind::attention_decode:
@@ -137,7 +145,7 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
       cost.flops = shape.decode_sequences * pairs * op.flop;
       kept = shape.decode_sequences * entries * op.kept_bytes;
       cost.activations = shape.decode_sequences * shape.tokens_per_sequence * op.row_bytes;
-      executed = (queries > 0 ? std::ceil(queries / op.tile) * op.tile / queries : 1) * cost.flops;
+      executed = (queries > 0 ? std::ceil(queries / op.tile) * op.tile / queries : 1) * op.padding * cost.flops;
       items = shape.decode_sequences * op.items;
       depth = entries;
       break;
@@ -213,8 +221,8 @@ CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& 
   const double walked = op.depth_most > 0 ? std::min(depth, op.depth_most) : depth;
   cost[Binder::launches] = op.launches * op.latency + items * op.item_time + walked * op.depth_time;
   const bool computes = flop_time > byte_time;
-  cost[Binder::flops] = (computes ? 1 : op.serial) * flop_time;
-  const SecondsPerByte memory_pace = (computes ? op.serial : 1) * op.inverse_bandwidth;
+  cost[Binder::flops] = (computes ? 1 : serial) * flop_time;
+  const SecondsPerByte memory_pace = (computes ? serial : 1) * op.inverse_bandwidth;
   cost[Binder::weights] = cost.weights * memory_pace;
   cost[Binder::kv] = kept * memory_pace;
   cost[Binder::activations] = cost.activations * memory_pace;

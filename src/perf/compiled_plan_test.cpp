@@ -43,6 +43,55 @@ TEST(Estimate, NeverUndercutsItsFloor) {
   EXPECT_GT(feasible, 20);
 }
 
+// A product of one row streams its weights and hides its FLOP; from the second row on it is cut into tiles.
+TEST(Products, OfFewRowsAreStreamedAndNotTiled) {
+  const Model model = *Catalogue::built_in().model("meta-llama/Meta-Llama-3.1-8B");
+  const System cpu = *Catalogue::built_in().system("cpu-zen4-2core");
+  Calibration c = *Catalogue::built_in().calibration("ideal");
+  c.engine = {};
+  for (Efficiency& e : c.kernels[static_cast<std::size_t>(Kernel::gemm)]) e = {.serial_share = 1, .tile = 4, .tiled_from = 2};
+  const auto plan = compile(model, cpu, c, {});
+  ASSERT_TRUE(plan.has_value());
+  const auto products = [&](double rows) {
+    Seconds time;
+    Flops flops;
+    Bytes bytes;
+    for (const OperatorEstimate& op : plan->explain({.decode_sequences = rows, .decode_context = 16}))
+      if (op.definition->kind == OperatorKind::matrix_product) {
+        time += op.time;
+        flops += op.flops;
+        bytes += op.weights + op.activations;
+      }
+    return std::array{time, flops / cpu.chip.peak[static_cast<std::size_t>(Format::bf16)].value, bytes / cpu.chip.hbm_bandwidth.value};
+  };
+  const auto [one, one_flops, one_bytes] = products(1);
+  EXPECT_NEAR(one / one_bytes, 1, 1e-9) << "one row: the bytes alone";
+  const auto [two, two_flops, two_bytes] = products(2);
+  EXPECT_NEAR(two / (two_bytes + 2 * two_flops), 1, 1e-9) << "two rows: bytes, and the FLOP of a tile of four on top";
+}
+
+TEST(Attention, OfOneQueryWorksOffWhatFillsNoVector) {
+  const Model model = *Catalogue::built_in().model("meta-llama/Meta-Llama-3.1-8B");
+  const System cpu = *Catalogue::built_in().system("cpu-zen4-2core");
+  const auto attention = [&](double vector, double share) {
+    Calibration c = *Catalogue::built_in().calibration("ideal");
+    c.engine = {};
+    for (Efficiency& e : c.kernels[static_cast<std::size_t>(Kernel::attention_decode)])
+      e = {.peak_share = share, .vector_dims = vector, .tail_dims = 1000};
+    for (const OperatorEstimate& op : compile(model, cpu, c, {})->explain({.decode_sequences = 1, .decode_context = 4095}))
+      if (op.definition->kind == OperatorKind::attention_decode)
+        return op.by_binder[static_cast<std::size_t>(Binder::flops)];
+    return Seconds{};
+  };
+  // 32 layers of 32 heads, 4096 entries, 2 x 128 dimensions, 2 FLOP each; vectors of 80 leave 48 of 128.
+  const Flops whole = 32 * 32 * 4096.0 * 2 * 256 * unit::flop;
+  const FlopRate peak = cpu.chip.peak[static_cast<std::size_t>(Format::bf16)].value;
+  EXPECT_NEAR(attention(80, 0.5) / (80.0 / 128 * (whole / (0.5 * peak)) + 48.0 / 128 * 1000 * (whole / peak)), 1, 1e-9);
+  EXPECT_NEAR(attention(80, 0.1) / (80.0 / 128 * (whole / (0.1 * peak)) + 48.0 / 128 * 1000 * (whole / peak)), 1, 1e-9)
+      << "a tail costs what it costs, however well vectors do";
+  EXPECT_LT(attention(64, 0.01), attention(80, 0.01));
+}
+
 TEST(Estimate, IsTheSumOfItsOperators) {
   EXPECT_TRUE(rc::check([] {
     Scene s = any_scene();

@@ -42,7 +42,8 @@ inline constexpr std::array<OperatorRow, operator_kind_count> operator_rows{{
     {OperatorKind::embedding, "embedding", "looks up one row of the embedding a token", "bytes = tokens * hidden * b",
      "Vaswani et al. 2017, section 3.4", "rows are not reused within a pass"},
     {OperatorKind::matrix_product, "matrix_product", "tokens times a weight matrix",
-     "FLOP = 2 m n k; bytes = n k b_w + m (n + k) b_a; m rounded up to the kernel's tile in time",
+     "FLOP = 2 m n k; bytes = n k b_w + m (n + k) b_a; m rounded up to the kernel's tile in time, from as "
+     "many rows as a calibration has them tiled",
      "Williams, Waterman & Patterson 2009 (roofline); the lecture at 02:10", "weights are read once a pass and rank"},
     {OperatorKind::expert_products, "expert_products", "tokens times the matrices of the experts they are routed to",
      "FLOP = 2 (T k / ep) n k_in; weights = E/ep * touched * n k_in * b_w; touched = 1 - (1 + x cv^2)^(-1/cv^2), "
@@ -139,6 +140,7 @@ struct Operator {
   SecondsPerByte inverse_bandwidth;
   double serial = 0;
   double tile = 1;
+  double tiled_from = 1;               // products of fewer rows: no tiles, FLOP behind bytes
   double padding = 1;                  // FLOP executed over FLOP asked for, columns and heads rounded up to tiles
   Seconds item_time;                   // a work item, over the chip's cores
   double items = 0;                    // work items a row

@@ -5,10 +5,9 @@
 #include "perf/compiled_plan.h"
 #include "perf/memory.h"
 #include "perf/serving.h"
-#include "truth/validate.h"
+#include "truth/batch.h"
 
 namespace fareline {
-namespace {
 
 Plan plan_of(const ServingSetup& s, const PoolLayout& pool) {
   Plan plan;
@@ -38,31 +37,6 @@ std::string reason(const Infeasible& infeasible) {
   }
 }
 
-Predicted<Seconds> banded(Seconds value, Seconds floor, Band band) {
-  return {value, floor, max(floor, value * band.low), value * band.high};
-}
-
-Predicted<TokenRate> banded(TokenRate value, TokenRate ceiling, Band band) {
-  return {value, ceiling, value * band.low, min(ceiling, value * band.high)};
-}
-
-// One batch: all prompts prefilled in steps of the token budget, then every sequence decodes to the end.
-ServingPrediction of_batch(const CompiledPlan& plan, const Calibration& calibration, const ServingSetup& s, const Workload& workload,
-                           bool counts_prompt) {
-  const double prompt = workload.prompt.mean(), output = workload.output.mean();
-  const PassEstimate prefill = plan.estimate({.prefill_sequences = s.sequences, .prefill_tokens = prompt});
-  const double steps = std::max(0.0, output - 1);
-  const PassEstimate decode = plan.estimate({.decode_sequences = s.sequences, .decode_context = prompt + output / 2});
-  const Seconds whole = prefill.time + steps * decode.time, least = prefill.floor + steps * decode.floor;
-  const Tokens tokens = s.sequences * (output + (counts_prompt ? prompt : 0)) * unit::token / s.layout.chips();
-  ServingPrediction p{.ttft = banded(prefill.time, prefill.floor, calibration.pass), .calibration = calibration.name};
-  if (steps > 0) p.tpot = banded(decode.time, decode.floor, calibration.pass);
-  p.throughput = banded(tokens / whole, tokens / least, calibration.throughput);
-  return p;
-}
-
-}  // namespace
-
 std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue, const ServingSetup& s, bool counts_prompt,
                                                       std::string_view named) {
   if (s.layout_open) {
@@ -78,6 +52,13 @@ std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue
     }
     return best;
   }
+  if (s.load == Load::batch) {
+    const auto batch = batch_case(catalogue, s);
+    if (!batch) return std::unexpected(batch.error());
+    const auto calibration = named.empty() ? catalogue.calibration_for(batch->found.chip, s.stack) : catalogue.calibration(named);
+    if (!calibration) return std::unexpected("no calibration is known for the chip");
+    return predict(*batch, *calibration, counts_prompt);
+  }
   const auto model = s.config.empty() ? catalogue.model(s.model) : read_model(s.model, s.config);
   if (!model) return std::unexpected("the model is unknown");
   const auto system = catalogue.system(s.system);
@@ -89,7 +70,6 @@ std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue
   const Plan plan = plan_of(s, s.layout);
   const auto compiled = compile(*model, *system, *calibration, plan);
   if (!compiled) return std::unexpected(reason(compiled.error()));
-  if (s.load == Load::batch) return of_batch(*compiled, *calibration, s, workload, counts_prompt);
 
   const double kept = workload.prompt.mean() + workload.output.biased_mean() / 2;
   const MemoryUse memory = memory_use(*model, *system, plan, kept);

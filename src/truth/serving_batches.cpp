@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables of one batch at a time: Splitwise, FasterTransformer, TensorRT-LLM 0.9, llama.cpp.
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -84,7 +85,25 @@ Expected<void> read_trtllm_static(const TableReader& table, ServingRow& row) {
   return {};
 }
 
-// Random weights in Llama's shape; a row is one decode step at a context, or one prefill pass.
+namespace {
+
+// The format that takes nearest to so many bytes an element: of llama.cpp's own names (Q8_0, Q4_K) there are many, of formats few.
+std::optional<Format> format_of_bytes(double bytes) {
+  std::optional<Format> best;
+  double off = 0.1;
+  for (const Format f : {Format::fp32, Format::fp16, Format::int8_32, Format::mxfp6, Format::int4_32}) {
+    const double ratio = std::abs(bytes / element_bytes(f).in(unit::B) - 1);
+    if (ratio < off) {
+      best = f;
+      off = ratio;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+// Random weights in Llama's shape, perhaps with experts; a row is one decode step at a context, or one prefill pass.
 Expected<void> read_llama_cpu(const TableReader& table, ServingRow& row) {
   Cells cell(table);
   ServingSetup& s = row.setup;
@@ -96,24 +115,36 @@ Expected<void> read_llama_cpu(const TableReader& table, ServingRow& row) {
   s.sequences = cell.number_or("batch", 0);
   const int layers = cell.count_or("n_layer", 0), hidden = cell.count_or("d_model", 0), wide = cell.count_or("d_ff", 0),
             heads = cell.count_or("heads", 0), kv_heads = cell.count_or("kv_heads", 0), words = cell.count_or("vocab", 0),
-            threads = cell.count_or("threads", 0);
+            experts = cell.count_or("n_expert", 0), active = cell.count_or("n_used", 0);
+  s.threads = cell.count_or("threads", 0);
   const double context = cell.number_or("ctx", 0), prompt = cell.number_or("prompt_tokens", 0),
                kv_bytes = cell.number_or("kv_dtype_bytes", 2);
-  const std::optional<double> step = cell.number("s_step_median");
+  const std::optional<double> step = cell.number("s_step_median"), bytes = cell.number("bytes_per_weight"),
+                              before = cell.number("bw_probe_before_GBs"), after = cell.number("bw_probe_after_GBs");
   if (const auto done = cell.done(); !done) return done;
+  if (before && after && *before > 0 && *after > 0) {
+    s.probed = (*before + *after) / 2 * unit::GB / unit::s;
+    s.probed_most = std::max(*before, *after) * unit::GB / unit::s;
+  }
   s.kv = kv_bytes == 4 ? Format::fp32 : Format::fp16;
-  s.weights = s.precision == "f32" ? Format::fp32 : s.precision == "f16" ? Format::fp16 : Format::int8;  // q8_0: 8 bits and a scale per 32
-  if (s.precision == "f32") s.kv = kv_bytes == 4 ? Format::fp32 : Format::fp16;
+  s.weights = bytes                     ? format_of_bytes(*bytes)
+              : s.precision == "f32"    ? std::optional(Format::fp32)
+              : s.precision == "f16"    ? std::optional(Format::fp16)
+              : s.precision == "q8_0"   ? std::optional(Format::int8_32)
+              : s.precision == "q4_0"   ? std::optional(Format::int4_32)
+                                        : std::nullopt;
+  if (!s.weights) row.refusal = "no number format is near its bytes a weight";
+  const std::string routed = experts > 0 ? fmt::format(R"("num_local_experts":{},"num_experts_per_tok":{},)", experts, active) : "";
   s.config = fmt::format(
-      R"({{"architectures":["LlamaForCausalLM"],"model_type":"llama","num_hidden_layers":{},"hidden_size":{},)"
+      R"({{"architectures":["{}"],"model_type":"{}","num_hidden_layers":{},"hidden_size":{},{})"
       R"("intermediate_size":{},"num_attention_heads":{},"num_key_value_heads":{},"vocab_size":{},"max_position_embeddings":131072,)"
       R"("tie_word_embeddings":false,"torch_dtype":"float16"}})",
-      layers, hidden, wide, heads, kv_heads, words);
+      experts > 0 ? "MixtralForCausalLM" : "LlamaForCausalLM", experts > 0 ? "mixtral" : "llama", layers, hidden, routed, wide, heads,
+      kv_heads, words);
   const bool decoding = cell.text("phase") == "decode";
   s.prompt = std::max(1.0, decoding ? context - 1 : prompt);
   s.output = decoding ? 2 : 1;
   if (step) (decoding ? row.measured.tpot : row.measured.ttft) = *step * unit::s;
-  if (threads != 2) row.refusal = "it ran on a part of the chip";
   return {};
 }
 

@@ -54,6 +54,9 @@ struct ServingSetup {
   double accepted = 1;           // tokens a verified step yields, so far as known beforehand
   int token_budget = 8192;       // tokens of one step of one dp group
   double memory_fraction = 0.9;  // of usable memory, what the engine may take
+  int threads = 0;               // cores of the chip that it ran on; 0: all
+  std::optional<Bandwidth> probed;       // of the memory, read just before and after the run: the mean
+  std::optional<Bandwidth> probed_most;  // the faster of the two
   int chips() const { return layout.chips() + (prefill ? prefill->chips() : 0); }
 };
 

@@ -40,14 +40,17 @@ std::string load_text(const ServingSetup& s) {
 
 std::vector<std::pair<std::string_view, std::string>> groups_of(const ServingSetup& s) {
   const std::string model = short_model(s.model), layout = s.prefill ? "pools apart" : layout_text(s.layout);
-  return {{"model", model},
-          {"chip", s.system},
-          {"engine", s.stack},
-          {"precision", s.precision.empty() ? "as published" : s.precision},
-          {"layout", layout},
-          {"load", load_text(s)},
-          {"workload", fmt::format("{:.0f} in, {:.0f} out", s.prompt, s.output)},
-          {"model, chip, engine", fmt::format("{}, {}, {}", model, s.system, s.stack)}};
+  std::vector<std::pair<std::string_view, std::string>> groups;
+  if (s.load == Load::batch) groups.emplace_back("pass", s.output <= 1 ? "prefill" : s.sequences > 1 ? "batched decode" : "decode");
+  groups.insert(groups.end(), {{"model", model},
+                               {"chip", s.system},
+                               {"engine", s.stack},
+                               {"precision", s.precision.empty() ? "as published" : s.precision},
+                               {"layout", layout},
+                               {"load", load_text(s)},
+                               {"workload", fmt::format("{:.0f} in, {:.0f} out", s.prompt, s.output)},
+                               {"model, chip, engine", fmt::format("{}, {}, {}", model, s.system, s.stack)}});
+  return groups;
 }
 
 // What a configuration earns: tokens a second and chip, by Little's law where the table has no throughput.
@@ -157,6 +160,17 @@ std::size_t Validation::refused_rows() const {
 }
 
 Validation validate(const Catalogue& catalogue, std::vector<ServingRow> rows, std::string_view calibration) {
+  std::vector<std::expected<ServingPrediction, std::string>> predictions;
+  predictions.reserve(rows.size());
+  for (const ServingRow& row : rows) {
+    if (row.refusal.empty()) predictions.push_back(predict(catalogue, row.setup, row.measured.counts_prompt, calibration));
+    else predictions.push_back(std::unexpected(row.refusal));
+  }
+  return compare(std::move(rows), std::move(predictions));
+}
+
+Validation compare(std::vector<ServingRow> rows, std::vector<std::expected<ServingPrediction, std::string>> predictions) {
+  FARELINE_CHECK(rows.size() == predictions.size());
   Validation v{.rows = std::move(rows)};
   v.predictions.resize(v.rows.size());
   std::map<std::string, std::size_t> reasons;
@@ -164,7 +178,7 @@ Validation validate(const Catalogue& catalogue, std::vector<ServingRow> rows, st
   for (std::size_t i = 0; i < v.rows.size(); ++i) {
     ServingRow& row = v.rows[i];
     if (row.refusal.empty()) {
-      auto predicted = predict(catalogue, row.setup, row.measured.counts_prompt, calibration);
+      auto& predicted = predictions[i];
       if (predicted) v.predictions[i] = std::move(*predicted);
       else row.refusal = predicted.error();
     }

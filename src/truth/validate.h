@@ -101,6 +101,8 @@ struct Validation {
   std::size_t refused_rows() const;
 };
 
+// Compares what was predicted of each row, or why nothing was, with what was measured. A row's own refusal stands.
+Validation compare(std::vector<ServingRow> rows, std::vector<std::expected<ServingPrediction, std::string>> predictions);
 // Predicts every row and compares. `calibration` as for predict.
 Validation validate(const Catalogue& catalogue, std::vector<ServingRow> rows, std::string_view calibration = {});
 

@@ -100,6 +100,7 @@ struct Fleet {
   std::int64_t waiting_most = std::numeric_limits<std::int64_t>::max();  // requests in queues; one more is refused
   std::uint64_t seed = 1;
   bool every_step = false;              // no skipping ahead: each step is an event
+  bool verify = false;                  // counts every page at every event, as builds for debugging do anyway
 };
 
 enum class Outcome : unsigned char {
@@ -163,12 +164,12 @@ struct Totals {
   std::uint64_t events = 0, steps = 0;
   Seconds now;
   std::int64_t prompt_tokens = 0, cached_tokens = 0, output_tokens = 0;  // of finished requests
-  std::int64_t recomputed_tokens = 0;   // prefilled again after a preemption or a failure
+  std::int64_t lost_tokens = 0;         // whose KV preemptions and failures took, to be computed again
   std::int64_t prefilled_tokens = 0;    // passed through the model as prompt, recomputed ones included
   std::int64_t tier_tokens = 0;         // of cached_tokens, read from a tier below HBM
   std::uint64_t preemptions = 0, failures = 0, scalings = 0;
   Bytes transferred, swapped, retrieved;
-  Seconds busy;                         // replica-seconds in which a step ran
+  Seconds busy;                         // replica-seconds in which a step ran: of the slowest stage
   Seconds provided;                     // replica-seconds switched on, starting included
   Flops flops;                          // of one chip of the slowest stage, added over replicas
   Bytes moved;

@@ -262,7 +262,7 @@ bool Engine::admit(Index replica, int lane, Index index) {
     }
     s.swapped = false;
   } else {
-    const std::int64_t most = s.full == 0 ? 0 : std::min(s.full, (s.wanted() - 1) / s.block_tokens);
+    const std::int64_t most = s.full == 0 ? 0 : std::min(s.full, (s.prompt - 1) / s.block_tokens);
     const Hashes wanted = Hashes(s.blocks).first(static_cast<std::size_t>(most));
     const Cache::Match match = most > 0 ? r.cache.match(wanted, now()) : Cache::Match{};
     s.held = match.blocks;

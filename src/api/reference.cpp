@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<CalibrationField, 26> calibration_table{{
+constexpr std::array<CalibrationField, 28> calibration_table{{
     {"kernels[]", "kernel", "name", "the kernel the entry speaks of; `*`: all"},
     {"kernels[]", "format", "name", "the number format kept in memory; `*`: all"},
     {"kernels[]", "peak_share", "1", "share of the chip's peak FLOP/s that is achieved"},
@@ -39,6 +39,8 @@ constexpr std::array<CalibrationField, 26> calibration_table{{
     {"engine", "sequence", "s", "sampling and bookkeeping, a sequence and step"},
     {"engine", "launch_share", "1",
      "share of `latency`, `item_time` and `depth_time` that is left once the engine fuses and overlaps neighbouring kernels"},
+    {"engine", "memory_share", "1", "share of kernels' memory time: below 1 where reads begin under the kernel before; left out: 1"},
+    {"engine", "flop_share", "1", "share of kernels' FLOP time: above 1 where lasting load pulls the clock down; left out: 1"},
     {"engine", "everything_overlaps", "true or false",
      "true: a pass takes its floor, the longest of compute, memory and wire; left out: false"},
     {"engine", "prompt", "s", "tokenising, admission and first detokenising, a request"},

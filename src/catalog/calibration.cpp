@@ -16,6 +16,7 @@ namespace {
 constexpr Range<Seconds> believable_overhead{0 * unit::s, 10 * unit::s};
 constexpr Range<double> share_of_peak{std::numeric_limits<double>::denorm_min(), 1};  // (0, 1]
 constexpr Range<double> share_of_time{0, 1};
+constexpr Range<double> share_of_kernels{0.1, 10};
 
 // Times an entry may leave out: absent is zero, which is what a kernel without the effect has.
 constexpr std::pair<std::string_view, Seconds Efficiency::*> optional_times[] = {{"item_time", &Efficiency::item_time},
@@ -152,6 +153,8 @@ Expected<Calibration> read_calibration(std::string_view file, std::string_view t
   calibration.engine.prompt = engine.quantity<Seconds>("prompt", believable_overhead);
   calibration.engine.collective_overlap = engine.number("collective_overlap", share_of_time);
   calibration.engine.launch_share = engine.number("launch_share", share_of_time);
+  if (engine.has("memory_share")) calibration.engine.memory_share = engine.number("memory_share", share_of_kernels);
+  if (engine.has("flop_share")) calibration.engine.flop_share = engine.number("flop_share", share_of_kernels);
   if (engine.has("everything_overlaps")) calibration.engine.everything_overlaps = engine.flag("everything_overlaps");
   engine.done();
   Fields bands = fields.object("bands");
@@ -185,6 +188,8 @@ std::string write_calibration(const Calibration& calibration) {
                         {"prompt", exact_text(calibration.engine.prompt)},
                         {"collective_overlap", calibration.engine.collective_overlap},
                         {"launch_share", calibration.engine.launch_share}};
+  if (calibration.engine.memory_share != 1) document["engine"]["memory_share"] = calibration.engine.memory_share;
+  if (calibration.engine.flop_share != 1) document["engine"]["flop_share"] = calibration.engine.flop_share;
   if (calibration.engine.everything_overlaps) document["engine"]["everything_overlaps"] = true;
   for (const auto& [key, band] : {std::pair{"pass", calibration.pass}, std::pair{"tpot", calibration.tpot},
                                   std::pair{"ttft", calibration.ttft}, std::pair{"throughput", calibration.throughput}})

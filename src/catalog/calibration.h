@@ -96,6 +96,8 @@ struct EngineOverhead {
   Seconds step{};              // scheduler and host gap, a step
   Seconds sequence{};          // sampling and bookkeeping, a sequence and step
   double launch_share = 1;     // of kernels' launches, work items and chains: what is left once engines fuse and overlap neighbours
+  double memory_share = 1;     // of kernels' memory time: below 1 where a kernel's reads begin under the one before it
+  double flop_share = 1;       // of kernels' FLOP time: above 1 where lasting load pulls the clock down
   Seconds prompt{};            // tokenising, admission, first detokenisation, a request
   double collective_overlap = 0;  // share of collective time hidden behind compute
   bool everything_overlaps = false;  // a pass takes its floor: the longest of compute, memory and wire (the blackboard)

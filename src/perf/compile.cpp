@@ -40,9 +40,9 @@ struct Compiler {
     const FlopRate peak = chip().peak[static_cast<std::size_t>(rate)].value;
     if (peak > FlopRate{}) {
       op.ideal_inverse_peak = 1 / peak;
-      op.inverse_peak = 1 / (efficiency.peak_share * peak);
+      op.inverse_peak = std::max(1.0, calibration.engine.flop_share / efficiency.peak_share) / peak;
     }
-    op.inverse_bandwidth = 1 / (efficiency.bandwidth_share * chip().hbm_bandwidth.value);
+    op.inverse_bandwidth = std::max(1.0, calibration.engine.memory_share / efficiency.bandwidth_share) / chip().hbm_bandwidth.value;
     return op;
   }
 

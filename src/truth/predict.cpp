@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One setup predicted.
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "perf/compiled_plan.h"
 #include "perf/memory.h"
@@ -8,6 +10,10 @@
 #include "truth/batch.h"
 
 namespace fareline {
+
+// The coefficient of variation of the experts' popularity under random tokens, which benchmark clients send.
+// Source: ai-dynamo/aiconfigurator@095f58a:docs/POWER_LAW_DISTRIBUTION.md (a power law of exponent 1.2). Assumes: all models alike.
+constexpr double random_token_skew = 1;
 
 Plan plan_of(const ServingSetup& s, const PoolLayout& pool) {
   Plan plan;
@@ -20,7 +26,7 @@ Plan plan_of(const ServingSetup& s, const PoolLayout& pool) {
   plan.experts = s.experts;
   plan.kv = s.kv;
   plan.activations = s.activations;
-  plan.expert_skew = usual_expert_skew;
+  plan.expert_skew = random_token_skew;
   plan.token_budget = s.token_budget;
   plan.memory_fraction = s.memory_fraction;
   return plan;
@@ -65,19 +71,25 @@ std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue
   if (!system) return std::unexpected("the system is unknown");
   const auto calibration = named.empty() ? catalogue.calibration_for(system->chip, s.stack) : catalogue.calibration(named);
   if (!calibration) return std::unexpected("no calibration is known for the chip");
+  return predict(catalogue, *model, *system, *calibration, s, counts_prompt);
+}
+
+std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue, const Model& model, const System& system,
+                                                      const Calibration& calibration, const ServingSetup& s, bool counts_prompt,
+                                                      bool bounded) {
   const Workload workload{.prompt = {s.prompt, s.shortest}, .output = {s.output, s.shortest}};
-  const Speculation speculation{.draft = s.draft, .yield = s.accepted, .by_mtp = s.draft > 0 && !model->mtp.empty()};
+  const Speculation speculation{.draft = s.draft, .yield = s.accepted, .by_mtp = s.draft > 0 && !model.mtp.empty()};
   const Plan plan = plan_of(s, s.layout);
-  const auto compiled = compile(*model, *system, *calibration, plan);
+  const auto compiled = compile(model, system, calibration, plan);
   if (!compiled) return std::unexpected(reason(compiled.error()));
 
   const double kept = workload.prompt.mean() + workload.output.biased_mean() / 2;
-  const MemoryUse memory = memory_use(*model, *system, plan, kept);
+  const MemoryUse memory = memory_use(model, system, plan, kept);
   const auto serving = [&]() -> std::expected<Serving, Infeasible> {
     if (s.prefill) {
-      const auto front = compile(*model, *system, *calibration, plan_of(s, *s.prefill));
+      const auto front = compile(model, system, calibration, plan_of(s, *s.prefill));
       if (!front) return std::unexpected(front.error());
-      return disaggregated(*front, *compiled, memory, *model, *system, workload, speculation, s.sequences, {});
+      return disaggregated(*front, *compiled, memory, model, system, workload, speculation, s.sequences, {});
     }
     if (s.load == Load::users) return closed_loop(*compiled, memory, workload, speculation, s.sequences);
     const double room = most_sequences(memory, plan) * plan.replicas;
@@ -85,37 +97,45 @@ std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue
   }();
   if (!serving) return std::unexpected(reason(serving.error()));
   Seconds ttft = serving->ttft.value, tpot = serving->tpot.value;
-  if (s.opening > 0 && s.load == Load::users && !s.prefill) {
-    const double prompt = workload.prompt.mean();
-    const double here = std::min(s.sequences / plan.replicas, most_sequences(memory, plan));
-    const double together = std::clamp(plan.token_budget * plan.dp / prompt, 1.0, here);
-    const Seconds pass = compiled->estimate({.prefill_sequences = together, .prefill_tokens = prompt}).stage_time;
-    const Seconds burst = max(serving->ttft.value - serving->queueing, (here / together + 1) / 2 * pass);
-    const double others = std::max(0.0, 1 - 1 / here);  // nobody interrupts himself
-    const Seconds interruptions =
-        others * serving->decoding * (serving->prefill_time + serving->prefix_time) / std::max(workload.output.mean() - 1, 1.0);
-    ttft = (1 - s.opening) * serving->ttft.value + s.opening * (burst + max(Seconds{}, serving->ttft.value - serving->queueing - pass));
-    tpot = max(serving->tpot.floor, tpot - s.opening * interruptions);
+  Frequency rate = serving->rate;
+  if (s.waves > 0 && s.load == Load::users && plan.pp == 1 && (!s.prefill || s.prefill->pp == 1)) {
+    // As many replicas as there are users to fill them; the others idle.
+    const double replicas = std::min<double>(plan.replicas, s.sequences);
+    std::optional<CompiledPlan> front;
+    PrefillPool pool;
+    if (s.prefill) {
+      if (auto laid = compile(model, system, calibration, plan_of(s, *s.prefill))) front = std::move(*laid);
+      const Format kv = plan.kv.value_or(model.precision.kv);
+      const Bandwidth link = system.scale_out.bandwidth.value * front->plan().stage_chips();
+      pool = {.plan = &*front, .servers = s.prefill->replicas / replicas};
+      if (system.scale_out.bandwidth.stated()) pool.transfer = sequence_bytes(model, kv, s.prompt) / link + system.scale_out.latency.value;
+    }
+    const ClientRun run = client_run(*compiled, most_sequences(memory, plan), workload, speculation, s.scheduling,
+                                     {.users = std::max(1.0, std::round(s.sequences / replicas)), .waves = s.waves}, pool);
+    ttft = max(run.ttft_mean, serving->ttft.floor);
+    tpot = run.tpot_mean;
+    rate = replicas * run.rate;
   }
+  ttft += s.queued / rate;
   // What no engine can beat: one sequence decoding alone; and the rate of the same users at peak rates.
   const double steps = std::max(0.0, workload.output.mean() - 1) / speculation.yield;
   const double context = workload.prompt.mean() + workload.output.biased_mean() / 2;
   const Seconds alone =
       compiled->estimate({.decode_sequences = 1, .decode_context = context}).floor * steps / std::max(workload.output.mean() - 1, 1.0);
   Frequency most = serving->rate_ceiling;
-  if (const auto ideal = catalogue.calibration("ideal"); ideal && !s.prefill) {
-    const auto at_peak = compile(*model, *system, *ideal, plan);
+  if (const auto ideal = catalogue.calibration("ideal"); bounded && ideal && !s.prefill) {
+    const auto at_peak = compile(model, system, *ideal, plan);
     if (at_peak)
       if (const auto fastest =
               closed_loop(*at_peak, memory, workload, speculation, s.load == Load::users ? s.sequences : serving->concurrency))
         most = max(most, fastest->rate_ceiling);
   }
   const Tokens tokens = (workload.output.mean() + (counts_prompt ? workload.prompt.mean() : 0)) * unit::token / s.chips();
-  return ServingPrediction{.ttft = banded(ttft, serving->ttft.floor, calibration->ttft),
-                           .tpot = banded(tpot, min(alone, tpot), calibration->tpot),
-                           .throughput = banded(tokens * serving->rate, tokens * most, calibration->throughput),
+  return ServingPrediction{.ttft = banded(ttft, serving->ttft.floor, calibration.ttft),
+                           .tpot = banded(tpot, min(alone, tpot), calibration.tpot),
+                           .throughput = banded(tokens * rate, tokens * most, calibration.throughput),
                            .rate_bound = s.load == Load::users ? most : Frequency{},
-                           .calibration = calibration->name};
+                           .calibration = calibration.name};
 }
 
 }  // namespace fareline

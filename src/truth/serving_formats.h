@@ -33,9 +33,14 @@ struct Launch {
   Format kv;
   int token_budget;
   double memory_fraction;
+  Scheduling scheduling;
 };
-// Returns the launch settings under a workload; model and system are the catalogue's names.
-Launch launched(std::string_view stack, std::string_view model, std::string_view system, double concurrency, double prompt, double output);
+// Returns the launch settings of a row, whose stack, version, model, system, layout and workload are filled in.
+Launch launched(const ServingSetup& s);
+// Returns how an engine takes prompts in unless told otherwise.
+// Source: TensorRT-LLM documentation, LLM API reference (enable_chunked_prefill is off); SGLang documentation, Server Arguments
+// (enable-mixed-chunk is off); vLLM documentation, Optimization (chunked prefill is on).
+Scheduling usual_scheduling(std::string_view stack);
 
 // Every reader fills in one row from the current record. Errors are damaged cells; a row that is understood but cannot be
 // predicted gets a refusal.

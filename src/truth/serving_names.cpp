@@ -229,16 +229,41 @@ std::vector<ModelChoice> models() {
   return all;
 }
 
-Launch launched(std::string_view stack, std::string_view model, std::string_view system, double concurrency, double prompt, double output) {
-  std::string name(model);
+Scheduling usual_scheduling(std::string_view stack) {
+  return {.prompts_alone = stack == "sglang", .whole_prompts = stack == "trtllm"};
+}
+
+Launch launched(const ServingSetup& s) {
+  std::string name(s.model);
   std::transform(name.begin(), name.end(), name.begin(), lower);
+  Launch launch{.kv = Format::bf16, .token_budget = 8192, .memory_fraction = 0.9, .scheduling = usual_scheduling(s.stack)};
   for (const LaunchRow& row : launch_rows) {
-    if (!stands_for(row.stack, stack) || !stands_for(row.model, name) || !stands_for(row.chip, system)) continue;
-    const int users_and_prompt = (static_cast<int>(concurrency + prompt) + 64 + 63) / 64 * 64;
-    const int tokens = row.tokens > 0 ? row.tokens : row.tokens == 0 ? users_and_prompt : static_cast<int>(prompt + output);
-    return {row.kv, tokens, row.memory};
+    if (!stands_for(row.stack, s.stack) || !stands_for(row.model, name) || !stands_for(row.chip, s.system)) continue;
+    const int users_and_prompt = (static_cast<int>(s.sequences + s.prompt) + 64 + 63) / 64 * 64;
+    launch.kv = row.kv;
+    launch.token_budget = row.tokens > 0    ? row.tokens
+                          : row.tokens == 0 ? std::max(8192, users_and_prompt)
+                                            : static_cast<int>(s.prompt + s.output);
+    launch.memory_fraction = row.memory;
+    break;
   }
-  return {};
+  Scheduling& how = launch.scheduling;
+  const bool deepseek = stands_for("deepseek", name), short_both = s.prompt == 1024 && s.output == 1024;
+  const bool blackwell = stands_for("b200", s.system) || stands_for("b300", s.system);
+  if (s.stack == "trtllm" && !s.prefill) {
+    // Source: SemiAnalysisAI/InferenceX@73ef922:benchmarks/70b_fp8_h200_trt_slurm.sh, batch_wait_timeout_iters.
+    if (stands_for("llama", name) && short_both && s.layout.tp < 8) how.wait_steps = 20, how.wait_fill = 0.9;
+    // Source: SemiAnalysisAI/InferenceX@0a919c5:benchmarks/dsr1_fp8_b200_trt.sh, DELAY_BATCHING; no older image has it.
+    if (deepseek && blackwell && s.precision == "fp8" && short_both && s.sequences >= 64 && s.sequences < 256 &&
+        s.version.starts_with("1.2.0rc6") && s.draft == 0)
+      how.wait_steps = 40, how.wait_fill = 0.8;
+    // Source: SemiAnalysisAI/InferenceX@1fc5d73:benchmarks/dsr1_fp8_h200_trt.sh, attention_dp_config.timeout_iters;
+    // @1825e7f:benchmarks/gptoss_fp4_b200_trt.sh (the default of 50).
+    if (s.layout.dp > 1) how.balance_steps = deepseek ? 60 : 50;
+  }
+  // Source: SemiAnalysisAI/InferenceX@1fc5d73:benchmarks/dsr1_fp8_b200.sh, SCHEDULER_RECV_INTERVAL.
+  if (s.stack == "sglang" && blackwell && !s.prefill) how.poll_steps = s.sequences >= 16 ? 30 : 10;
+  return launch;
 }
 
 }  // namespace fareline::serving

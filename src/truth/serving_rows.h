@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "catalog/format.h"
+#include "truth/client_run.h"
 #include "units/error.h"
 #include "units/quantity.h"
 
@@ -49,7 +50,9 @@ struct ServingSetup {
   double sequences = 0;          // users or sequences of the batch; saturated: the engine's limit, 0 for none
   double prompt = 0, output = 0; // tokens of the longest request
   double shortest = 1;           // shortest length over the longest, uniform between
-  double opening = 0;            // share of the requests that start all together: one over the waves of a run that opens with a burst
+  double waves = 0;              // requests a user, when the client sends so many and stops; 0: it goes on for good
+  double queued = 0;             // users beyond the sequences the engine was told to hold
+  Scheduling scheduling;         // how the engine was told to take prompts in
   double draft = 0;              // tokens drafted a step by the model's own module
   double accepted = 1;           // tokens a verified step yields, so far as known beforehand
   int token_budget = 8192;       // tokens of one step of one dp group

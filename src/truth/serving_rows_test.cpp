@@ -47,7 +47,7 @@ TEST(ServingRows, ReadAggregatedRowOfTheSiliconSample) {
 TEST(ServingRows, ReadMultipliedLayoutsAsTheirIdentifiersSay) {
   const ServingRow row = only_row(
       sample_header,
-      "x_tp8_ep8,InferenceX dump,sglang,0.5.9,deepseek-ai/DeepSeek-R1,b200_sxm,fp8,fp8,agg,1024,1024,64.0,64.0,64.0,1.0,1.0,8.0,8.0,"
+      "x_tp8_ep8,InferenceX dump,sglang,0.5.6,deepseek-ai/DeepSeek-R1,b200_sxm,fp8,fp8,agg,1024,1024,64.0,64.0,64.0,1.0,1.0,8.0,8.0,"
       ",,,,,,,,,,100,10");
   EXPECT_EQ(row.refusal, "");
   EXPECT_EQ(row.setup.layout, (PoolLayout{.tp = 8, .ep = 8}));
@@ -120,6 +120,78 @@ TEST(ServingRows, ReadInferenceX) {
   EXPECT_EQ(together.refusal, "");
   EXPECT_FALSE(together.setup.prefill.has_value());
   EXPECT_EQ(together.setup.chips(), 8) << "prefill and decode list the same chips";
+}
+
+// Every name of the sealed table stands for a model, a system and a calibration: models x chips x engines x drafting x layouts.
+TEST(ServingRows, OfInferenceXResolveWhateverTheyName) {
+  struct Named {
+    std::string_view model, precision;
+  };
+  constexpr Named models[]{
+      {"dsr1", "fp8"}, {"dsr1", "fp4"}, {"dsv4", "fp4"}, {"dsv4", "fp8"},
+      {"llama70b", "fp8"}, {"llama70b", "fp4"}, {"llama70b", "bf16"}, {"gptoss120b", "fp4"},
+      {"qwen3.5", "bf16"}, {"qwen3.5", "fp8"}, {"qwen3.5", "fp4"}, {"kimik2.5", "int4"},
+      {"kimik2.5", "fp4"}, {"glm5", "bf16"}, {"glm5", "fp8"}, {"glm5", "fp4"},
+      {"glm5.1", "fp8"}, {"glm5.1", "fp4"}, {"minimaxm2.5", "fp8"}, {"minimaxm2.5", "fp4"},
+      {"minimaxm3", "bf16"}, {"minimaxm3", "fp8"}, {"minimaxm3", "fp4"},
+  };
+  constexpr std::string_view chips[]{"h100", "h200", "b200", "b300", "gb200", "gb300", "mi300x", "mi325x", "mi355x"};
+  constexpr std::string_view engines[]{"vllm", "sglang", "trt", "dynamo-trt", "dynamo-sglang", "dynamo-vllm", "atom", "mori-sglang"};
+  const Catalogue& catalogue = Catalogue::built_in();
+  std::string text(inferencex_header);
+  for (const Named& m : models)
+    for (const std::string_view chip : chips)
+      for (const std::string_view engine : engines)
+        for (const std::string_view drafting : {"none", "mtp"})
+          for (const bool apart : {false, true})
+            text += std::string(m.model) + "," + std::string(chip) + "," + std::string(engine) + "," + std::string(m.precision) + "," +
+                    std::string(drafting) + (apart ? ",true,true,8,8,true,2,8,8,true,3,16" : ",false,false,8,8,false,1,8,8,false,1,") +
+                    ",1024,8192,64,0.02,500,\n";
+  const auto rows = read_serving_rows("sealed.csv", text);
+  ASSERT_TRUE(rows.has_value()) << rows.error().line();
+  ASSERT_EQ(rows->size(), std::size(models) * std::size(chips) * std::size(engines) * 2 * 2);
+  for (const ServingRow& row : *rows) {
+    ASSERT_EQ(row.refusal, "") << row.id;
+    ASSERT_TRUE(catalogue.model(row.setup.model).has_value()) << row.setup.model;
+    const auto system = catalogue.system(row.setup.system);
+    ASSERT_TRUE(system.has_value()) << row.setup.system;
+    ASSERT_TRUE(catalogue.calibration_for(system->chip, row.setup.stack).has_value()) << row.setup.system << " " << row.setup.stack;
+    ASSERT_EQ(row.setup.draft > 0, row.setup.accepted > 1);
+    ASSERT_LE(row.setup.accepted, 1 + row.setup.draft);
+  }
+}
+
+// aiconfigurator's sample has no column for drafting: images and loads of the published configurations tell.
+TEST(ServingRows, TellDraftingRunsByTheirImage) {
+  const std::string header = "measured_date,inferencex_config_id," + std::string(sample_header);
+  const auto drafted = [&](std::string_view before, std::string_view engine, std::string_view chip, std::string_view load) {
+    return only_row(header, std::string(before) + "r,InferenceX dump," + std::string(engine) + ",deepseek-ai/DeepSeek-R1," +
+                                std::string(chip) + ",fp8,fp8,agg,1024,1024," + std::string(load) +
+                                ",8.0,1.0,1.0,8.0,1.0,,,,,,,,,,,100,10");
+  };
+  EXPECT_EQ(drafted("2026-02-05,,", "trtllm,1.2.0rc6.post3", "b200_sxm", "8.0,8.0").setup.draft, 3);
+  EXPECT_EQ(drafted("2026-01-29,75,", "trtllm,1.2.0rc6.post2", "b200_sxm", "8.0,8.0").setup.draft, 0);
+  EXPECT_EQ(drafted("2026-01-14,,", "trtllm,1.1.0rc2.post2", "h200_sxm", "8.0,8.0").setup.draft, 3);
+  EXPECT_EQ(drafted("2025-12-15,181,", "trtllm,1.1.0rc2.post2", "h200_sxm", "8.0,8.0").setup.draft, 0);
+  EXPECT_EQ(drafted("2026-03-25,,", "sglang,0.5.9", "b200_sxm", "256.0,256.0").setup.draft, 2);
+  EXPECT_EQ(drafted("2026-03-25,87,", "sglang,0.5.9", "b200_sxm", "8.0,8.0").refusal, "");
+  EXPECT_EQ(drafted("2026-03-25,,", "sglang,0.5.9", "b200_sxm", "8.0,8.0").refusal,
+            "it is not stated whether it drafted, and its image ran both ways");
+}
+
+TEST(ServingRows, KnowHowTheirEngineWasStarted) {
+  const auto row = [&](std::string_view engine, std::string_view rest) {
+    const std::string line = std::string("r,InferenceX dump,") + std::string(engine) + "," + std::string(rest) + ",,,,,,,,,,,100,10";
+    return only_row(sample_header, line).setup;
+  };
+  const std::string_view llama = "meta-llama/Llama-3.1-70B,h200_sxm,fp8,fp8,agg,1024,1024,16.0,16.0,4.0,1.0,1.0,4.0,1.0";
+  EXPECT_EQ(row("trtllm,", llama).scheduling, (Scheduling{.whole_prompts = true, .wait_steps = 20, .wait_fill = 0.9}));
+  EXPECT_EQ(row("vllm,", llama).scheduling, Scheduling{});
+  const std::string_view deepseek = "deepseek-ai/DeepSeek-R1,b200_sxm,fp4,nvfp4,agg,1024,1024,";
+  EXPECT_EQ(row("sglang,", std::string(deepseek) + "16.0,16.0,8.0,1.0,1.0,8.0,1.0").scheduling,
+            (Scheduling{.prompts_alone = true, .poll_steps = 30}));
+  EXPECT_EQ(row("trtllm,", std::string(deepseek) + "256.0,32.0,1.0,1.0,8.0,1.0,8.0").scheduling,
+            (Scheduling{.whole_prompts = true, .balance_steps = 60}));
 }
 
 TEST(ServingRows, ReadStaticBatches) {

@@ -11,17 +11,36 @@ constexpr double inferencex_shortest = 0.8;
 
 // InferenceX sends ten requests a user, the first of every user at once.
 // Source: SemiAnalysisAI/InferenceX@2a205bb:benchmarks/70b_fp8_h100_slurm.sh, num-prompts, request-rate.
-constexpr double inferencex_opening = 0.1;
-// SGLang runs the prompts that wait before it decodes on: requests of one length that start together end together, wave after wave.
-// Source: SGLang documentation, Server Arguments (enable-mixed-chunk is off).
-bool in_lockstep(const ServingSetup& s) { return s.stack == "sglang" && s.shortest == 1; }
+constexpr double inferencex_waves = 10;
 
-// Tokens that InferenceX has the model's own module draft: one under data-parallel attention, else three.
-// Source: SemiAnalysisAI/InferenceX@111f031:benchmarks/dsr1_fp8_b200_trt_mtp.sh.
-constexpr double drafted_apart = 1, drafted_together = 3;
+// Tokens that InferenceX has DeepSeek's own module draft: one under data-parallel attention, else three; SGLang two.
+// Source: SemiAnalysisAI/InferenceX@111f031:benchmarks/dsr1_fp8_b200_trt_mtp.sh; @574bcd3:benchmarks/dsr1_fp8_b200_mtp.sh.
+double drafted(const ServingSetup& s) { return s.stack == "sglang" ? 2 : s.layout.dp > 1 ? 1 : 3; }
 // What a step yields then, the median over the models measured with such modules.
-// Source: SemiAnalysisAI/InferenceX@843c625:golden_al_distribution, MTP rows: 1.79, 1.84, 1.92 at one; 2.49, 2.97, 2.99 at three.
-constexpr double accepted_apart = 1.84, accepted_together = 2.97;
+// Source: SemiAnalysisAI/InferenceX@843c625:golden_al_distribution, MTP rows: 1.79, 1.84, 1.92 at one; 2.27, 2.5, 2.61 at two;
+// 2.49, 2.97, 2.99 at three.
+double accepted(double draft) { return draft <= 1 ? 1.84 : draft <= 2 ? 2.5 : 2.97; }
+
+// Whether a row of aiconfigurator's sample ran with the model's drafting module, which the table has no column for: the images and
+// loads of InferenceX's configurations tell, but where one image ran the same load with and without it.
+// Source: SemiAnalysisAI/InferenceX@0004cf5:.github/configs/nvidia-master.yaml, dsr1-*-trt-mtp and dsr1-fp8-b200-sglang-mtp;
+// perf-changelog.yaml, pull requests 392 and 626 (the rows of 1.1.0rc2.post2 before 2026 ran without).
+enum class Drafting : unsigned char { none, mtp, unknown };
+Drafting drafting_of(const ServingSetup& s, std::string_view date, bool of_database) {
+  if (s.model.find("DeepSeek") == std::string::npos || s.prefill || of_database) return Drafting::none;
+  if (s.stack == "trtllm") {
+    const bool first = s.version == "1.1.0rc2.post2" && date >= "2026";
+    return first || s.version == "1.2.0rc6.post3" ? Drafting::mtp : Drafting::none;
+  }
+  const bool both = s.stack == "sglang" && s.system == "hgx-b200" && s.precision == "fp8" && s.layout.tp == 8 && s.layout.ep == 1;
+  if (!both || s.version < "0.5.8") return Drafting::none;
+  const double most_without = s.prompt == 1024 ? 64 : 4;
+  return s.sequences > most_without ? Drafting::mtp : Drafting::unknown;
+}
+void take_drafting(ServingSetup& s) {
+  s.draft = drafted(s);
+  s.accepted = accepted(s.draft);
+}
 
 bool mixes_experts(std::string_view model) {
   for (const std::string_view dense : {"Llama-3.1-70B", "Llama-3.1-8B", "Qwen3-32B", "Llama-3.1-405B"})
@@ -37,10 +56,11 @@ void set_activations(ServingSetup& s) {
 }
 
 void take_launch(ServingSetup& s) {
-  const Launch launch = launched(s.stack, s.model, s.system, s.sequences, s.prompt, s.output);
+  const Launch launch = launched(s);
   s.kv = launch.kv;
   s.token_budget = launch.token_budget;
   s.memory_fraction = launch.memory_fraction;
+  s.scheduling = launch.scheduling;
   set_activations(s);
 }
 
@@ -72,7 +92,11 @@ Expected<void> read_aiconfigurator(const TableReader& table, ServingRow& row) {
   s.prompt = cell.number_or("isl_tokens", 0);
   s.output = cell.number_or("osl_tokens", 0);
   s.shortest = inferencex ? inferencex_shortest : 1;
-  s.opening = inferencex ? inferencex_opening : in_lockstep(s) ? 1 : 0;
+  // aiconfigurator's own runs under TensorRT-LLM go on for good, with one user more than the engine holds: the time to first token
+  // holds the time between two answers, whatever the output.
+  s.waves = inferencex || s.stack == "sglang" ? inferencex_waves : 0;
+  s.queued = !inferencex && s.stack == "trtllm" ? 1 : 0;
+  s.scheduling = usual_scheduling(s.stack);
   const double batch = cell.number_or("batch_size", 0);
   s.sequences = cell.number_or("concurrency", batch);
   if (const auto v = cell.number("ttft_ms_measured")) row.measured.ttft = *v * unit::ms;
@@ -114,6 +138,9 @@ Expected<void> read_aiconfigurator(const TableReader& table, ServingRow& row) {
   s.weights = model->weights;
   s.experts = model->experts;
   if (inferencex) {
+    const Drafting drafting = drafting_of(s, cell.text("measured_date"), !cell.text("inferencex_config_id").empty());
+    if (drafting == Drafting::mtp) take_drafting(s);
+    if (drafting == Drafting::unknown) row.refusal = "it is not stated whether it drafted, and its image ran both ways";
     take_launch(s);
   } else if (s.stack == "trtllm" && (s.precision == "fp8" || s.precision == "fp4")) {
     s.kv = Format::fp8;  // aiconfigurator's own TensorRT-LLM runs: ai-dynamo/aiconfigurator@095f58a, kvcache_quant_mode of quantized models
@@ -131,7 +158,7 @@ Expected<void> read_inferencex(const TableReader& table, ServingRow& row) {
   s.prompt = cell.number_or("isl_tokens", 0);
   s.output = cell.number_or("osl_tokens", 0);
   s.shortest = inferencex_shortest;
-  s.opening = inferencex_opening;
+  s.waves = inferencex_waves;
   s.sequences = cell.number_or("max_concurrency", 0);
   if (const auto v = cell.number("median_tpot_s")) row.measured.tpot = *v * unit::s;
   if (const auto v = cell.number("total_tput_per_gpu_tok_s")) row.measured.throughput = *v * unit::token / unit::s;
@@ -167,11 +194,8 @@ Expected<void> read_inferencex(const TableReader& table, ServingRow& row) {
   s.system = *system;
   s.weights = model->weights;
   s.experts = model->experts;
+  if (drafting == "mtp") take_drafting(s);
   take_launch(s);
-  if (drafting == "mtp") {
-    s.draft = s.layout.dp > 1 ? drafted_apart : drafted_together;
-    s.accepted = s.layout.dp > 1 ? accepted_apart : accepted_together;
-  }
   return {};
 }
 

@@ -39,6 +39,12 @@ struct ServingPrediction {
 std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue, const ServingSetup& setup, bool counts_prompt,
                                                       std::string_view calibration = {});
 
+// The same where model, system and calibration are at hand, the layout is stated, and the load is no batch. `bounded` false leaves
+// the bound of the rate at peak rates out, which costs half of the time.
+std::expected<ServingPrediction, std::string> predict(const Catalogue& catalogue, const Model& model, const System& system,
+                                                      const Calibration& calibration, const ServingSetup& setup, bool counts_prompt,
+                                                      bool bounded = true);
+
 enum class Metric : unsigned char { tpot, ttft, throughput };
 inline constexpr int metric_count = 3;
 inline constexpr std::array<std::string_view, metric_count> metric_names{"tpot", "ttft", "throughput"};

@@ -101,22 +101,26 @@ TEST(Prediction, OfOneBatchIsADecodePassAtTheMeanContext) {
   EXPECT_GT(predicted->ttft.value, predicted->tpot.value);
 }
 
-// Of C prompts sent together, each on its own fills a step: the mean waits for (C + 1) / 2 of them.
-TEST(Prediction, CountsTheOpeningBurst) {
-  ServingSetup spread = llama(16);
-  spread.prompt = 8192;
-  ServingSetup burst = spread;
-  burst.opening = 1;
-  const auto steady = predict(catalogue(), spread, false), together = predict(catalogue(), burst, false);
-  ASSERT_TRUE(steady.has_value() && together.has_value());
-  EXPECT_GT(together->ttft.value, 2 * steady->ttft.value);
-  EXPECT_LT(together->tpot.value, steady->tpot.value) << "no prompt interrupts those that decode in step";
-  ServingSetup tenth = spread;
-  tenth.opening = 0.1;
-  const auto some = predict(catalogue(), tenth, false);
-  ASSERT_TRUE(some.has_value());
-  EXPECT_GT(some->ttft.value, steady->ttft.value);
-  EXPECT_LT(some->ttft.value, together->ttft.value);
+// A client that starts all users at once sees prompts queue that the steady state has spread out.
+TEST(Prediction, FollowsTheClientsRunWhereItEnds) {
+  ServingSetup steady = llama(16);
+  steady.prompt = 8192;
+  ServingSetup run = steady;
+  run.waves = 1;
+  ServingSetup longer = steady;
+  longer.waves = 10;
+  const auto for_good = predict(catalogue(), steady, false), once = predict(catalogue(), run, false),
+             ten_times = predict(catalogue(), longer, false);
+  ASSERT_TRUE(for_good.has_value() && once.has_value() && ten_times.has_value());
+  EXPECT_GT(once->ttft.value, 2 * for_good->ttft.value);
+  EXPECT_LT(ten_times->ttft.value, once->ttft.value);
+  // One user more than the engine holds waits for an answer to end.
+  ServingSetup queued = steady;
+  queued.queued = 1;
+  const auto behind = predict(catalogue(), queued, false);
+  ASSERT_TRUE(behind.has_value());
+  EXPECT_GT(behind->ttft.value, for_good->ttft.value);
+  EXPECT_EQ(behind->tpot.value, for_good->tpot.value);
 }
 
 TEST(Prediction, OfAnOpenLayoutIsThatOfTheBestOne) {
@@ -155,7 +159,9 @@ RC_GTEST_PROP(Prediction, NeverUndercutsTheBoundAndLiesInItsBand, ()) {
   setup.prompt = *rc::gen::inRange(1, 16000);
   setup.output = *rc::gen::inRange(2, 4000);
   setup.shortest = *rc::gen::element(0.5, 0.8, 1.0);
-  setup.opening = *rc::gen::element(0.0, 0.1, 1.0);
+  setup.waves = *rc::gen::element(0.0, 1.0, 4.0);
+  setup.scheduling = {.prompts_alone = *rc::gen::arbitrary<bool>(), .whole_prompts = *rc::gen::arbitrary<bool>(),
+                      .poll_steps = *rc::gen::element(1, 30), .wait_steps = *rc::gen::element(0, 20), .wait_fill = 0.9};
   const auto p = predict(catalogue(), setup, *rc::gen::arbitrary<bool>());
   if (!p) return;
   for (const auto& time : {p->ttft, p->tpot}) {

@@ -341,7 +341,8 @@ void structured(std::string& out, const Json& members, const std::string& title)
   std::string sentences;
   for (const auto& [name, q] : members.items()) {
     if (name == "figures") continue;
-    if (q.is_string()) sentences += name == "why" || name == "change" ? wrapped(q.get<std::string>(), 0) : wrapped(spaced(name) + ": " + q.get<std::string>(), 2);
+    if (q.is_string() && (name == "why" || name == "change")) sentences += wrapped(q.get<std::string>(), 0);
+    else if (q.is_string()) sentences += wrapped(spaced(name) + ": " + q.get<std::string>(), 2);
     else if (is_table(q)) out += table_of(q, title.empty() ? spaced(name) : title + " " + spaced(name)) + "\n";
     else if (q.is_object() && !is_quantity(q)) structured(out, q, title.empty() ? spaced(name) : title + " " + spaced(name));
     else if (q.is_array() && !q.empty()) {

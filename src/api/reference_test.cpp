@@ -169,6 +169,7 @@ TEST(AnswerFields, DescribeEveryMemberOfEveryAnswerAndNothingElse) {
       {"list", "list", inputs(R"({"kind": "prices"})")},
       {"list", "list", inputs(R"({"kind": "models"})")},
       {"show chip", "show", inputs(R"({"kind": "chip", "name": "h100-sxm"})")},
+      {"show chip", "show", inputs(R"({"kind": "chip", "name": "cpu-zen4-2core"})")},
       {"show system", "show", inputs(R"({"kind": "system", "name": "gb200-nvl72"})")},
       {"show model", "show", inputs(R"({"kind": "model", "name": "deepseek-ai/DeepSeek-V3.2"})")},
       {"show calibration", "show", inputs(R"({"kind": "calibration", "name": "default"})")}};

@@ -15,6 +15,7 @@
 #include "api/question.h"
 #include "api/reference.h"
 #include "api/sweep.h"
+#include "calibrate.h"
 #include "files.h"
 #include "render.h"
 #include "validate.h"
@@ -311,6 +312,7 @@ int main(int argc, char** argv) {
     command.callback([&question, &arguments] { throw CLI::RuntimeError(answer(std::string(question.name), arguments)); });
   }
   cli::add_validate(app, overlaid, complain);
+  cli::add_calibrate(app, overlaid, complain);
   CLI::App& lines = *app.add_subcommand("ask", "answer questions from standard input, one JSON object a line");
   lines.footer("Example: echo '{\"question\":\"list\",\"inputs\":{\"kind\":\"chips\"}}' | fareline ask");
   lines.callback([] { throw CLI::RuntimeError(answer_lines()); });

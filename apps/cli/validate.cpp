@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "files.h"
+#include "truth/kernel_rows.h"
 #include "truth/report.h"
 #include "truth/serving_rows.h"
 #include "truth/step_fit.h"
 #include "truth/validate.h"
+#include "truth/validate_kernels.h"
 
 namespace fareline::cli {
 namespace {
@@ -20,10 +22,30 @@ constexpr std::size_t table_bytes = 1'000'000'000;
 struct Arguments {
   std::vector<std::string> files;
   std::string calibration, plot, csv, data, fit;
-  bool json = false, leave_out = false;
+  bool json = false, leave_out = false, kernels = false;
 };
 
-Expected<void> tell(const Arguments& arguments, const Validation& validation) {
+// The rows of all files, by `read`, which is read_serving_rows or read_kernel_timings.
+template <class Row>
+Expected<std::vector<Row>> rows_of(const Arguments& arguments, Expected<std::vector<Row>> (*read)(std::string, std::string_view)) {
+  std::vector<Row> rows;
+  for (const std::string& file : arguments.files) {
+    const auto bytes = read_file(file, table_bytes);
+    if (!bytes) return std::unexpected(bytes.error());
+    auto some = read(file, *bytes);
+    if (!some) {
+      const auto kernels = holds_kernels(file, *bytes);
+      if (!arguments.kernels && kernels && *kernels) return fail(file, "is a table of single kernels", "add --kernels");
+      return std::unexpected(some.error());
+    }
+    rows.insert(rows.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
+  }
+  return rows;
+}
+
+// Writes what is told of a validation, of engines or of kernels.
+template <class V>
+Expected<void> tell(const Arguments& arguments, const V& validation) {
   if (!arguments.csv.empty()) {
     const auto text = to_csv(validation);
     if (!text) return std::unexpected(text.error());
@@ -43,30 +65,29 @@ Expected<void> tell(const Arguments& arguments, const Validation& validation) {
 }
 
 Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
-  std::vector<ServingRow> rows;
-  for (const std::string& file : arguments.files) {
-    const auto bytes = read_file(file, table_bytes);
-    if (!bytes) return std::unexpected(bytes.error());
-    auto read = read_serving_rows(file, *bytes);
-    if (!read) return std::unexpected(read.error());
-    rows.insert(rows.end(), std::make_move_iterator(read->begin()), std::make_move_iterator(read->end()));
-  }
   if (!arguments.calibration.empty())
     if (const auto named = catalogue.calibration(arguments.calibration); !named)
       return std::unexpected(Error(named.error()).within("--calibration"));
+  if (arguments.kernels) {
+    auto rows = rows_of(arguments, read_kernel_timings);
+    if (!rows) return std::unexpected(rows.error());
+    return tell(arguments, validate_kernels(catalogue, std::move(*rows), arguments.calibration));
+  }
+  auto rows = rows_of(arguments, read_serving_rows);
+  if (!rows) return std::unexpected(rows.error());
   if (!arguments.fit.empty() || arguments.leave_out) {
-    const auto start = start_of_fit(catalogue, rows, arguments.calibration);
+    const auto start = start_of_fit(catalogue, *rows, arguments.calibration);
     if (!start) return std::unexpected(start.error());
     if (!arguments.fit.empty()) {
-      const auto fitted = fit_steps(catalogue, rows, *start);
+      const auto fitted = fit_steps(catalogue, *rows, *start);
       if (!fitted) return std::unexpected(fitted.error());
       return write_file(arguments.fit, write_calibration(*fitted));
     }
-    auto left_out = validate_left_out(catalogue, std::move(rows), *start);
+    auto left_out = validate_left_out(catalogue, std::move(*rows), *start);
     if (!left_out) return std::unexpected(left_out.error());
     return tell(arguments, *left_out);
   }
-  return tell(arguments, validate(catalogue, std::move(rows), arguments.calibration));
+  return tell(arguments, validate(catalogue, std::move(*rows), arguments.calibration));
 }
 
 }  // namespace
@@ -79,6 +100,10 @@ void add_validate(CLI::App& app, Expected<Catalogue> (*catalogue_at)(const std::
   std::string known;
   for (const ServingTable& table : serving_tables()) known += (known.empty() ? "" : "; ") + std::string(table.summary);
   command.add_option("files", arguments->files, "tables of measurements, CSV or gzipped CSV: " + known)->required()->type_name("FILE");
+  std::string kernel_tables_known;
+  for (const KernelTable& table : kernel_tables())
+    kernel_tables_known += (kernel_tables_known.empty() ? "" : "; ") + std::string(table.summary);
+  command.add_flag("--kernels", arguments->kernels, "the tables time single kernels: " + kernel_tables_known);
   command
       .add_option("--calibration", arguments->calibration,
                   "a calibration's name, or ideal; else the nearest evidence for each row's chip and engine")

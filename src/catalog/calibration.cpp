@@ -53,6 +53,18 @@ std::string scope_text(const Scope& scope) {
                      scope.format < 0 ? "*" : formats[static_cast<std::size_t>(scope.format)].name);
 }
 
+Evidence read_evidence(Fields& entry) {
+  Fields fields = entry.object("evidence");
+  Evidence evidence;
+  evidence.rows = static_cast<int>(fields.count("rows", {1, 100'000'000}));
+  evidence.tables = fields.text("tables");
+  evidence.median_error = fields.number("median_error", {0, 1000});
+  evidence.band.low = fields.number("low", {std::numeric_limits<double>::denorm_min(), 1000});
+  evidence.band.high = fields.number("high", {std::numeric_limits<double>::denorm_min(), 1000});
+  fields.done();
+  return evidence;
+}
+
 void read_kernels(Fields& fields, Calibration& calibration) {
   std::vector<std::pair<Scope, Efficiency>> entries;
   for (Fields& entry : fields.objects("kernels")) {
@@ -74,6 +86,7 @@ void read_kernels(Fields& fields, Calibration& calibration) {
     if (entry.has("tail_dims")) efficiency.tail_dims = entry.number("tail_dims", {0, 4096});
     if (entry.has("second_share")) efficiency.second_share = entry.number("second_share", share_of_peak);
     efficiency.fitted = entry.flag("fitted");
+    if (entry.has("evidence")) efficiency.evidence = read_evidence(entry);
     entry.done();
     for (const auto& [earlier, unused] : entries)
       if (earlier == scope) entry.wrong("", fmt::format("there are two entries for {}", scope_text(scope)), "keep one of them");
@@ -129,6 +142,9 @@ nlohmann::ordered_json entry_json(std::string_view kernel, std::string_view form
   if (efficiency.tail_dims > 0) entry["tail_dims"] = efficiency.tail_dims;
   if (efficiency.second_share != 1) entry["second_share"] = efficiency.second_share;
   entry["fitted"] = efficiency.fitted;
+  if (const Evidence& e = efficiency.evidence; e.rows > 0)
+    entry["evidence"] = {
+        {"rows", e.rows}, {"tables", e.tables}, {"median_error", e.median_error}, {"low", e.band.low}, {"high", e.band.high}};
   return entry;
 }
 

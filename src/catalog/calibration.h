@@ -57,6 +57,21 @@ inline constexpr std::array<KernelRow, kernel_count> kernels{{
 }};
 constexpr std::string_view name(Kernel kernel) { return kernels[static_cast<std::size_t>(kernel)].name; }
 
+// Multipliers on an estimate between which 80% of measurements lie.
+struct Band {
+  double low = 1, high = 1;
+  friend bool operator==(const Band&, const Band&) = default;
+};
+
+// What an entry of a calibration was fitted on, and by how much it misses timings held out from the fit.
+struct Evidence {
+  int rows = 0;               // 0: not stated
+  std::string tables;         // "aic_gemm, measured"
+  double median_error = 0;    // median of |estimate / measured - 1|
+  Band band;                  // measured over estimate: 80% lie between
+  friend bool operator==(const Evidence&, const Evidence&) = default;
+};
+
 // What one kind of kernel achieves on one number format, as kept in memory (a weight-only format is its own row).
 // For a kernel of `f` FLOP (rows and columns rounded up to the kernel's tile), `b` bytes, `u` work items and a chain of `d` steps
 //     t = latency + item_time u / cores + depth_time min(d, depth_most) + max(tf, tb) + serial_share min(tf, tb)
@@ -82,13 +97,8 @@ struct Efficiency {
   Seconds second_latency{}; // collectives: the other protocol's
   double second_share = 1;
   bool fitted = false;      // false: no evidence for this kernel and format, taken from another
+  Evidence evidence;
   friend bool operator==(const Efficiency&, const Efficiency&) = default;
-};
-
-// Multipliers on an estimate between which 80% of measurements lie.
-struct Band {
-  double low = 1, high = 1;
-  friend bool operator==(const Band&, const Band&) = default;
 };
 
 // What the engine adds to the kernels.

@@ -4,22 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "perf/kernel_work.h"
 #include "units/elementary.h"
 
 namespace fareline {
-
-// The counts of a pass, as the ranks of a stage see them.
-struct CompiledPlan::Shape {
-  double attention_tokens = 0;   // new tokens of one dp group: decoding ones and prefill ones
-  double context_tokens = 0;     // tokens whose latents are expanded: decoding ones, and the prompts' whole context
-  double sampled_tokens = 0;     // tokens of one dp group whose logits are wanted
-  double stage_tokens = 0;       // new tokens of all dp groups
-  double decode_sequences = 0;   // of one dp group
-  double tokens_per_sequence = 1;
-  double decode_context = 0;
-  double prefill_sequences = 0;  // of one dp group
-  double prefill_tokens = 0, prefill_context = 0;
-};
 
 struct CompiledPlan::Cost {
   std::array<Seconds, binder_count> by_binder{};
@@ -58,8 +46,8 @@ double touched_share(double tokens, double experts, double active, double skew) 
   return 1 - (v > 0 ? power(1 + x * v, -1 / v) : exponential(-x));
 }
 
-CompiledPlan::Shape CompiledPlan::shape_of(const Pass& pass) const {
-  Shape shape;
+PassShape CompiledPlan::shape_of(const Pass& pass) const {
+  PassShape shape;
   const int groups = plan_.dp, stages = plan_.pp;  // a stage holds one micro-batch of pp
   shape.tokens_per_sequence = pass.tokens_per_sequence;
   shape.decode_context = pass.decode_context;
@@ -76,167 +64,35 @@ CompiledPlan::Shape CompiledPlan::shape_of(const Pass& pass) const {
   return shape;
 }
 
-CompiledPlan::Cost CompiledPlan::operator_cost(const Operator& op, const Shape& shape) const {
-  Cost cost;
-  double rows = 0;
-  switch (op.use) {
-    case Use::context_tokens: rows = shape.context_tokens; break;
-    case Use::last_tokens: rows = shape.sampled_tokens; break;
-    default: rows = op.over_stage_width ? shape.stage_tokens : shape.attention_tokens;
+void CompiledPlan::add_operator(const Operator& op, const PassShape& shape, Cost& total) {
+  const KernelWork work = counted_work(op, shape);
+  if (work.launches <= 0) return;
+  if (op.exchanges()) {
+    total[Binder::collectives] += exchange_time(op.kind, op.group, work) + work.items * op.pace.item_time;
+    total.wire_floor += exchange_floor(op.kind, op.ideal_group, work);
+    return;
   }
-  Flops executed;  // what the kernel's tiles come to
-  double items = rows * op.items, depth = 0, serial = op.serial;
-  Bytes kept;      // KV or state streamed
-  bool wire = false;
-  Seconds wire_time;
-  switch (op.kind) {
-    case OperatorKind::embedding:
-    case OperatorKind::elementwise:
-    case OperatorKind::sampling:
-      if (rows <= 0) return cost;
-      cost.weights = op.weight_bytes;
-      cost.activations = rows * op.row_bytes;
-      break;
-    case OperatorKind::matrix_product:
-      if (rows <= 0) return cost;
-      cost.flops = rows * op.flop;
-      executed = std::ceil(rows / op.tile) * op.tile * op.padding * op.flop;
-      if (op.tiled_from > 1 && rows < op.tiled_from) {
-        executed = cost.flops;
-        serial = 0;
-      }
-      cost.weights = op.weight_bytes;
-      cost.activations = rows * op.row_bytes;
-      break;
-    case OperatorKind::expert_products: {
-      if (rows <= 0) return cost;
-      const double x = rows * op.log_untouched;
-      const double touched = op.skew_squared > 0 ? 1 - power(1 + x * op.skew_squared, -1 / op.skew_squared) : 1 - exponential(-x);
-      const double here = op.experts / op.expert_ranks;
-      const double pairs = rows * op.active_experts / op.expert_ranks;
-      // Load of the slowest rank: mean plus the expected largest of expert_ranks normal deviates, sqrt(2 ln R) standard deviations.
-      double slowest = pairs;
-      if (op.expert_ranks > 1) {
-        const double variance = pairs * (1 - 1 / op.expert_ranks) + pairs * pairs * op.skew_squared / here;
-        slowest = std::min(pairs + std::sqrt(2 * natural_log(op.expert_ranks) * variance), rows * std::min(op.active_experts, here));
-        slowest = std::max(slowest, pairs);
-      }
-      const double distinct = std::max(touched * here, 1e-9);
-      cost.flops = pairs * op.flop;
-      cost.weights = touched * op.weight_bytes;
-      cost.activations = slowest * op.pair_bytes + rows * op.row_bytes;
-      executed = std::max(slowest, distinct * std::ceil(slowest / distinct / op.tile) * op.tile) * op.flop;
-      if (op.tiled_from > 1 && slowest / distinct < op.tiled_from) {
-        executed = slowest * op.flop;
-        serial = 0;
-      }
-      break;
-    }
-    case OperatorKind::attention_decode:
-    case OperatorKind::latent_decode:
-    case OperatorKind::index_decode: {
-      if (shape.decode_sequences <= 0) return cost;
-      const double entries = attended(op.reach, shape.decode_context + shape.tokens_per_sequence) / op.context_shards;
-      // Tokens verified together see one another causally.
-      const double pairs = shape.tokens_per_sequence == 1
-                               ? entries
-                               : attended_pairs(op.reach, shape.decode_context, shape.tokens_per_sequence) / op.context_shards;
-      const double queries = op.group_rows * shape.tokens_per_sequence;
-      cost.flops = shape.decode_sequences * pairs * op.flop;
-      kept = shape.decode_sequences * entries * op.kept_bytes;
-      cost.activations = shape.decode_sequences * shape.tokens_per_sequence * op.row_bytes;
-      executed = (queries > 0 ? std::ceil(queries / op.tile) * op.tile / queries : 1) * op.padding * cost.flops;
-      items = shape.decode_sequences * op.items;
-      depth = entries;
-      break;
-    }
-    case OperatorKind::attention_prefill:
-    case OperatorKind::latent_prefill:
-    case OperatorKind::index_prefill: {
-      if (shape.prefill_sequences <= 0 || shape.prefill_tokens <= 0) return cost;
-      const double pairs = attended_pairs(op.reach, shape.prefill_context, shape.prefill_tokens) / op.context_shards;
-      const double entries = entries_read(op.reach, shape.prefill_context, shape.prefill_tokens);
-      cost.flops = shape.prefill_sequences * pairs * op.flop;
-      kept = shape.prefill_sequences * entries / op.context_shards * op.kept_bytes;
-      cost.activations = shape.prefill_sequences * shape.prefill_tokens / op.context_shards * op.row_bytes;
-      executed = op.padding * cost.flops;
-      items = shape.prefill_sequences * std::ceil(shape.prefill_tokens / op.context_shards / op.tile) * op.items;
-      depth = attended(op.reach, shape.prefill_context + shape.prefill_tokens);
-      break;
-    }
-    case OperatorKind::recurrent_decode:
-    case OperatorKind::recurrent_prefill: {
-      const bool decoding = op.kind == OperatorKind::recurrent_decode;
-      const double sequences = decoding ? shape.decode_sequences : shape.prefill_sequences;
-      if (sequences <= 0) return cost;
-      depth = decoding ? shape.tokens_per_sequence : shape.prefill_tokens;
-      cost.flops = sequences * depth * op.flop;
-      kept = 2 * sequences * op.kept_bytes;
-      cost.activations = sequences * depth * op.row_bytes;
-      executed = cost.flops;
-      items = sequences * op.items;
-      break;
-    }
-    case OperatorKind::all_reduce:
-    case OperatorKind::all_gather:
-    case OperatorKind::reduce_scatter:
-    case OperatorKind::stage_hop: {
-      if (op.prefill_only) rows = shape.prefill_sequences * shape.prefill_tokens;
-      if (op.decode_only) rows = shape.decode_sequences * shape.tokens_per_sequence;
-      if (rows <= 0) return cost;
-      wire = true;
-      const Bytes size = rows * op.wire_bytes;
-      if (op.kind == OperatorKind::all_reduce) {
-        wire_time = all_reduce_time(op.group, size);
-        cost.wire_floor = all_reduce_floor(op.group.ranks, size) /
-                          (op.group.ranks_in_domain > 1 ? op.ideal_group.direct.bandwidth : op.ideal_group.out.bandwidth);
-      } else if (op.kind == OperatorKind::stage_hop) {
-        wire_time = point_to_point_time(op.group, size);
-        cost.wire_floor = point_to_point_time(op.ideal_group, size);
-      } else {
-        wire_time = op.kind == OperatorKind::reduce_scatter ? reduce_scatter_time(op.group, size) : all_gather_time(op.group, size);
-        const double share = (op.group.ranks - 1.0) / op.group.ranks;
-        cost.wire_floor = share * size / (op.ideal_group.direct.bandwidth + op.ideal_group.out.bandwidth);
-      }
-      break;
-    }
-    case OperatorKind::dispatch:
-    case OperatorKind::combine: {
-      if (rows <= 0) return cost;
-      wire = true;
-      const Bytes inside = rows * op.wire_bytes, outside = rows * op.wire_bytes_outside;
-      wire_time = all_to_all_time(op.group, inside, outside);
-      cost.wire_floor = all_to_all_time(op.ideal_group, inside, outside);
-      break;
-    }
-  }
-  if (wire) {
-    cost[Binder::collectives] = wire_time + rows * op.items * op.item_time;
-    return cost;
-  }
-  const Bytes bytes = cost.weights + kept + cost.activations;
-  cost.kv = kept;
-  const Seconds flop_time = executed * op.inverse_peak, byte_time = bytes * op.inverse_bandwidth;
-  cost.flop_floor = cost.flops * op.ideal_inverse_peak;
-  const double walked = op.depth_most > 0 ? std::min(depth, op.depth_most) : depth;
-  cost[Binder::launches] = op.launches * op.latency + items * op.item_time + walked * op.depth_time;
-  const bool computes = flop_time > byte_time;
-  cost[Binder::flops] = (computes ? 1 : serial) * flop_time;
-  const SecondsPerByte memory_pace = (computes ? serial : 1) * op.inverse_bandwidth;
-  cost[Binder::weights] = cost.weights * memory_pace;
-  cost[Binder::kv] = kept * memory_pace;
-  cost[Binder::activations] = cost.activations * memory_pace;
-  return cost;
+  const KernelTime time = kernel_time(op.pace, work);
+  total.flops += work.flops;
+  total.weights += work.weights;
+  total.kv += work.kept;
+  total.activations += work.activations;
+  total.flop_floor += work.flops * op.ideal_inverse_peak;
+  total[Binder::launches] += time.launches;
+  total[Binder::flops] += time.flops;
+  total[Binder::weights] += work.weights * time.memory_pace;
+  total[Binder::kv] += work.kept * time.memory_pace;
+  total[Binder::activations] += work.activations * time.memory_pace;
 }
 
-CompiledPlan::Cost CompiledPlan::block_cost(const Block& block, const Shape& shape) const {
+CompiledPlan::Cost CompiledPlan::block_cost(const Block& block, const PassShape& shape) const {
   Cost total;
-  for (int i = block.first; i < block.last; ++i) total.add(operator_cost(operators_[static_cast<std::size_t>(i)], shape), 1);
+  for (int i = block.first; i < block.last; ++i) add_operator(operators_[static_cast<std::size_t>(i)], shape, total);
   return total;
 }
 
 // The pass over every stage. `time` adds the stages up, since a token visits each; a micro-batch leaves every `stage_time`.
-PassEstimate CompiledPlan::run(const Shape& shape, bool draft_only) const {
+PassEstimate CompiledPlan::run(const PassShape& shape, bool draft_only) const {
   PassEstimate estimate;
   std::array<Cost, 16> kind_costs_inline;
   std::vector<Cost> kind_costs_many;
@@ -308,12 +164,13 @@ PassEstimate CompiledPlan::draft(const Pass& pass) const {
 }
 
 std::vector<OperatorEstimate> CompiledPlan::explain(const Pass& pass) const {
-  const Shape shape = shape_of(pass);
+  const PassShape shape = shape_of(pass);
   std::vector<OperatorEstimate> rows;
   const auto add = [&](const Block& block, int layers) {
     for (int i = block.first; i < block.last; ++i) {
       const Operator& op = operators_[static_cast<std::size_t>(i)];
-      const Cost cost = operator_cost(op, shape);
+      Cost cost;
+      add_operator(op, shape, cost);
       if (cost.time().coherent() == 0) continue;
       OperatorEstimate line{.definition = &op, .layers = layers, .time = layers * cost.time(), .flops = layers * cost.flops,
                             .weights = layers * cost.weights, .kv = layers * cost.kv, .activations = layers * cost.activations};

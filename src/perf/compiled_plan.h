@@ -54,11 +54,10 @@ class CompiledPlan {
   friend std::expected<CompiledPlan, Infeasible> compile(const Model&, const System&, const Calibration&, const Plan&);
   struct Block { int first = 0, last = 0; };     // operators_[first, last)
   struct Cost;
-  struct Shape;
-  Cost operator_cost(const Operator& op, const Shape& shape) const;
-  Cost block_cost(const Block& block, const Shape& shape) const;
-  Shape shape_of(const Pass& pass) const;
-  PassEstimate run(const Shape& shape, bool draft_only) const;
+  static void add_operator(const Operator& op, const PassShape& shape, Cost& total);
+  Cost block_cost(const Block& block, const PassShape& shape) const;
+  PassShape shape_of(const Pass& pass) const;
+  PassEstimate run(const PassShape& shape, bool draft_only) const;
 
   Plan plan_;
   std::vector<Operator> operators_;

@@ -9,6 +9,7 @@
 #include "catalog/calibration.h"
 #include "catalog/model.h"
 #include "perf/collectives.h"
+#include "perf/kernel.h"
 #include "units/quantity.h"
 
 namespace fareline {
@@ -22,9 +23,6 @@ inline constexpr Bytes state_element = 4 * unit::B;
 // Bytes of an element of the residual stream and of what kernels hand to each other: 16 bits.
 // Source: the torch_dtype of published configurations. Assumes: quantised kernels narrow their inputs themselves.
 inline constexpr Bytes stream_element = 2 * unit::B;
-
-using SecondsPerFlop = decltype(Seconds{} / Flops{});
-using SecondsPerByte = decltype(Seconds{} / Bytes{});
 
 enum class OperatorKind : unsigned char {
   embedding, matrix_product, expert_products, attention_decode, attention_prefill, latent_decode, latent_prefill,
@@ -129,23 +127,19 @@ struct Operator {
   OperatorKind kind{};
   Kernel kernel{};
   Use use = Use::tokens;
+  Format kept = Format::bf16;    // by which its calibration is found
   Format rate = Format::bf16;    // the peak it multiplies at
   bool over_stage_width = false; // works on the tokens of the whole replica, not of one dp group
   char name[24] = {};
   double launches = 1;
 
-  // Time: t = launches * latency + items * item_time + depth_time * min(depth, depth_most) + max(tf, tb) + serial * min(tf, tb).
-  Seconds latency;                     // a launch; the constant part of the depth is in it
-  SecondsPerFlop inverse_peak;         // at the achieved share of the peak
-  SecondsPerByte inverse_bandwidth;
-  double serial = 0;
+  KernelPace pace;                     // the engine's share of launches taken
   double tile = 1;
   double tiled_from = 1;               // products of fewer rows: no tiles, FLOP behind bytes
   double padding = 1;                  // FLOP executed over FLOP asked for, columns and heads rounded up to tiles
-  Seconds item_time;                   // a work item, over the chip's cores
+  double softmax = 0;                  // attention prefill: of the FLOP asked for, what one more head dimension adds
   double items = 0;                    // work items a row
-  Seconds depth_time;
-  double depth_most = 0;               // 0: no limit
+  double chain = 0;                    // the longest chain of a product, the same in every pass
   double group_rows = 0;               // attention decode: query rows that share a KV head; padded to the tile
   SecondsPerFlop ideal_inverse_peak;   // at the chip's peak
 
@@ -169,6 +163,7 @@ struct Operator {
   Bytes wire_bytes_outside;            // a row, to other domains
   bool prefill_only = false, decode_only = false;
 
+  bool exchanges() const { return kind >= OperatorKind::all_reduce; }
   std::string_view label() const { return {name, strnlen(name, sizeof name)}; }
 };
 

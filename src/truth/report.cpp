@@ -11,6 +11,7 @@
 #include "plot/comparison.h"
 #include "plot/grid.h"
 #include "plot/table.h"
+#include "truth/report_parts.h"
 #include "units/text.h"
 
 namespace fareline {
@@ -18,39 +19,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string per_cent(double share) { return fmt::format("{:.1f}%", 100 * share); }
-std::string signed_per_cent(double share) { return fmt::format("{:+.1f}%", 100 * share); }
-
 std::string_view unit_of(Metric metric) { return metric == Metric::throughput ? "tok/s" : "s"; }
 
 std::string value_text(Metric metric, double value) {
   return metric == Metric::throughput ? to_text(TokenRate::from_coherent(value), 4) : to_text(Seconds::from_coherent(value), 4);
 }
-
-Json json_of(const ErrorSummary& s) {
-  Json out{{"count", s.count}};
-  if (s.count == 0) return out;
-  out["median_abs_error"] = s.median_abs_error;
-  out["mean_abs_error"] = s.mean_abs_error;
-  out["p90_abs_error"] = s.p90_abs_error;
-  out["bias"] = s.bias;
-  out["coverage"] = s.coverage;
-  return out;
-}
-
-struct Grid {
-  plot::Table table;
-  explicit Grid(std::initializer_list<std::pair<const char*, bool>> columns) {
-    for (const auto& [name, right] : columns) table.columns.push_back({.name = name, .right = right});
-  }
-  void add(std::vector<std::string> cells) {
-    for (std::size_t i = 0; i < table.columns.size(); ++i) table.columns[i].texts.push_back(std::move(cells[i]));
-  }
-  std::string text() const {
-    const auto written = plot::text_table(table);
-    return written ? *written : written.error().line() + "\n";
-  }
-};
 
 std::string row_text(const ServingRow& row) {
   const ServingSetup& s = row.setup;
@@ -127,7 +100,7 @@ Json to_json(const Validation& v, const std::vector<std::string>& files) {
 std::string to_text(const Validation& v) {
   std::string out = fmt::format("{} rows, {} predicted, {} refused ({})\n\n", v.rows.size(), v.predicted(), v.refused_rows(),
                                 per_cent(v.rows.empty() ? 0 : static_cast<double>(v.refused_rows()) / static_cast<double>(v.rows.size())));
-  Grid all{{"", false},    {"count", true},          {"median error", true}, {"mean", true}, {"90th percentile", true},
+  TextGrid all{{"", false},    {"count", true},          {"median error", true}, {"mean", true}, {"90th percentile", true},
            {"bias", true}, {"in the 80% band", true}};
   for (std::size_t m = 0; m < metric_count; ++m) {
     const ErrorSummary& s = v.metrics[m];
@@ -144,7 +117,7 @@ std::string to_text(const Validation& v) {
   const Metric lead = leading(v);
   const auto lead_index = static_cast<std::size_t>(lead);
   for (const std::string_view by : groupings(v)) {
-    Grid grid{{"", false},    {"count", true},   {"median error", true}, {"mean", true}, {"90th percentile", true},
+    TextGrid grid{{"", false},    {"count", true},   {"median error", true}, {"mean", true}, {"90th percentile", true},
               {"bias", true}, {"in band", true}, {"ttft median", true}};
     grid.table.columns[0].name = fmt::format("{} by {}", metric_names[lead_index], by);
     for (const ErrorGroup* g : groups_by(v, by, lead)) {
@@ -161,18 +134,18 @@ std::string to_text(const Validation& v) {
   const std::size_t shown = std::min<std::size_t>(worst.size(), 10);
   std::partial_sort(worst.begin(), worst.begin() + static_cast<std::ptrdiff_t>(shown), worst.end(),
                     [](const Comparison& a, const Comparison& b) { return std::abs(a.error()) > std::abs(b.error()); });
-  Grid cases{{"worst rows", false}, {"what", false}, {"predicted", true}, {"measured", true}, {"error", true}};
+  TextGrid cases{{"worst rows", false}, {"what", false}, {"predicted", true}, {"measured", true}, {"error", true}};
   for (std::size_t i = 0; i < shown; ++i)
     cases.add({v.rows[worst[i].row].id, row_text(v.rows[worst[i].row]), value_text(lead, worst[i].predicted),
                value_text(lead, worst[i].measured), signed_per_cent(worst[i].error())});
   if (shown > 0) out += "\n" + cases.text();
   if (!v.refused.empty()) {
-    Grid refused{{"refused because", false}, {"rows", true}};
+    TextGrid refused{{"refused because", false}, {"rows", true}};
     for (const Refusal& r : v.refused) refused.add({r.reason, fmt::format("{}", r.rows)});
     out += "\n" + refused.text();
   }
   if (!v.impossible.empty()) {
-    Grid beyond{{"left out: faster than physics allows", false}, {"", false}, {"measured", true}, {"bound", true}};
+    TextGrid beyond{{"left out: faster than physics allows", false}, {"", false}, {"measured", true}, {"bound", true}};
     const std::size_t listed = std::min<std::size_t>(v.impossible.size(), 20);
     for (std::size_t i = 0; i < listed; ++i) {
       const Impossible& c = v.impossible[i];

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "truth/kernel_predict.h"
+#include "truth/kernel_rows.h"
 #include "truth/serving_rows.h"
 #include "truth/table.h"
 
@@ -35,5 +37,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(rows);
   if (rows)
     for (const ServingRow& row : *rows) FARELINE_CHECK(!row.refusal.empty() || !row.setup.model.empty());
+  const auto timings = read_kernel_timings("fuzz.csv", bytes);
+  check(timings);
+  if (timings) {
+    const Calibration calibration = *Catalogue::built_in().calibration("default");
+    KernelTasks tasks(Catalogue::built_in());
+    for (const KernelTiming& t : *timings) {
+      if (!t.refusal.empty()) continue;
+      const auto system = tasks.system(t.setup);
+      const auto task = tasks.task(t.setup, calibration);
+      if (task) FARELINE_CHECK(task_time(*task, **system, calibration) >= Seconds{});
+    }
+  }
   return 0;
 }

@@ -29,6 +29,7 @@ picture experts sweep step "${deepseek[@]}" --vary batch=1..4096 --show per_chip
 picture memory sweep memory --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --vary context=1024..131072
 picture serving sweep cost "${llama[@]}" "${chat[@]}" --replicas 1 --vary rate=0.5/s..6.5/s:13:linear --show latency.ttft,latency.tpot
 picture money sweep cost "${llama[@]}" "${chat[@]}" --concurrency 64 --cached 0.8 --vary hold=1min..60min:13:linear --show price.cached_input,price.input
+picture tiers tiers --model meta-llama/Llama-3.1-70B --system hgx-h100 --context 8192
 picture calibration sweep step "${llama[@]}" --vary batch=1..256 --context 1024
 picture add-a-chip sweep cost --data example --model meta-llama/Llama-3.1-70B --system twice-h100-8 --stack vllm --tp 8 "${chat[@]}" --concurrency 64 \
   --vary hbm_bandwidth=2TB/s..8TB/s --show price.output

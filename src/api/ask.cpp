@@ -137,6 +137,7 @@ std::span<const Question> questions() {
        answer_sweep, plot_sweep},
       {"list", "what the catalogue holds", "systems", list_inputs, answer_list},
       {"show", "one thing of the catalogue, each value with its source", "chip h100-sxm", show_inputs, answer_show},
+      tiers_question(),
   });
   return table;
 }

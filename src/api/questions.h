@@ -17,4 +17,6 @@ Expected<nlohmann::ordered_json> answer_sweep(Inputs& inputs, const Catalogue& c
 Expected<nlohmann::ordered_json> answer_list(Inputs& inputs, const Catalogue& catalogue);
 Expected<nlohmann::ordered_json> answer_show(Inputs& inputs, const Catalogue& catalogue);
 
+Question tiers_question();
+
 }  // namespace fareline

@@ -234,9 +234,9 @@ std::string shape_of(const Json& member) {
 bool is_quantity(const Json& member) { return member.is_object() && member.contains("value") && member.contains("unit"); }
 
 void walk(const Json& at, const std::string& path, std::vector<std::pair<std::string, const Json*>>& found) {
-  if (at.is_object() && !is_quantity(at)) {
+  if (path != "figures" && at.is_object() && !is_quantity(at)) {
     for (const auto& [name, member] : at.items()) walk(member, path.empty() ? name : path + "." + name, found);
-  } else if (at.is_array() && !at.empty() && (at.front().is_object()) && !is_quantity(at.front())) {
+  } else if (path != "figures" && at.is_array() && !at.empty() && (at.front().is_object()) && !is_quantity(at.front())) {
     for (const Json& element : at) walk(element, path + "[]", found);
   } else {
     found.emplace_back(path, &at);
@@ -247,13 +247,14 @@ void walk(const Json& at, const std::string& path, std::vector<std::pair<std::st
 struct Shown {
   std::string_view question, heading, inputs;
 };
-constexpr std::array<Shown, 10> shown_questions{{
+constexpr std::array<Shown, 11> shown_questions{{
     {"cost", "cost", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2, "concurrency": 16, "prompt": 2048, "output": 256})"},
     {"step", "step", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "pp": 2, "batch": 16})"},
     {"memory", "memory", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2})"},
     {"infeasible", "what does not fit, or does not divide",
      R"({"model": "meta-llama/Llama-3.1-70B", "system": "hgx-h100", "tp": 1, "prompt": 2048, "output": 256})"},
     {"sweep", "sweep", R"({"of": "step", "vary": "batch=1,2", "inputs": {"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2}})"},
+    {"tiers", "tiers", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100"})"},
     {"list", "list", R"({"kind": "chips"})"},
     {"show chip", "show, a chip", R"({"kind": "chip", "name": "h100-sxm"})"},
     {"show system", "show, a system", R"({"kind": "system", "name": "hgx-h100"})"},

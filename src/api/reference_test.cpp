@@ -165,6 +165,7 @@ TEST(AnswerFields, DescribeEveryMemberOfEveryAnswerAndNothingElse) {
        inputs(
            R"({"of": "cost", "vary": "batch=1,100000 tp=2,4",
                                   "inputs": {"model": "openai/gpt-oss-20b", "system": "hgx-h100", "prompt": 2048, "output": 256}})")},
+      {"tiers", "tiers", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100"})")},
       {"list", "list", inputs(R"({"kind": "chips"})")},
       {"list", "list", inputs(R"({"kind": "prices"})")},
       {"list", "list", inputs(R"({"kind": "models"})")},

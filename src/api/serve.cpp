@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "economics/tiers.h"
 #include "units/text.h"
 
 namespace fareline {
@@ -217,7 +218,7 @@ Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
   if (s.tier != "hbm") {
     const MemoryTier* tier = tier_named(s.system, s.tier);
     if (tier) {
-      s.storage.price = tier->price.value;
+      s.storage.price = holding_price(*tier);
     } else if (!inputs.given("tier")) {
       inputs.choose("tier", "hbm", "default", fmt::format("{} states no {} tier", s.system.name, s.tier));
       s.tier = "hbm";

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the members of answers about caches and prices mean: one row each.
+#include <array>
+
+#include "api/reference.h"
+
+namespace fareline {
+namespace {
+
+constexpr auto answer_table = std::to_array<AnswerField>({
+    {"tiers", "size", "KV of the prefix"},
+    {"tiers", "again", "share of uses that another follows"},
+    {"tiers", "mean_gap", "mean time between two uses, of those followed"},
+    {"tiers", "best.tier", "where a use costs least"},
+    {"tiers", "best.live", "how long after its last use the prefix is deleted"},
+    {"tiers", "best.for_good", "whether it is never deleted"},
+    {"tiers", "best.cost", "what comes after a use costs: holding, retrieving or computing again, writing"},
+    {"tiers", "best.saved", "share of the cost of always computing again that is saved"},
+    {"tiers", "rows[].tier", "where the prefix is; recompute: nowhere"},
+    {"tiers", "rows[].hold", "holding the prefix"},
+    {"tiers", "rows[].retrieve", "bringing it back once"},
+    {"tiers", "rows[].retrieve_price", "the same over the prefix' tokens"},
+    {"tiers", "rows[].write", "putting it there, the drive's wear included"},
+    {"tiers", "rows[].capacity", "a chip's share"},
+    {"tiers", "rows[].drain", "time to read all of it: the gap at which holding costs what reading does"},
+    {"tiers", "rows[].retrieval_time", "until the prefix is back, all chips together"},
+    {"tiers", "rows[].live", "the time to live that costs least in this tier"},
+    {"tiers", "rows[].cost_of_use", "what comes after a use costs with it"},
+    {"tiers", "break_even[].near", "the tier that is dearer to hold"},
+    {"tiers", "break_even[].far", "the one that is dearer to retrieve from"},
+    {"tiers", "break_even[].at", "the time between two uses at which both cost the same"},
+    {"tiers", "by_gap[].from", "the time between two uses from which"},
+    {"tiers", "by_gap[].tier", "this tier is cheapest"},
+    {"tiers", "charges[].tier", "where the prefix is kept"},
+    {"tiers", "charges[].write_5min", "computing the prefix and holding it five minutes, a token"},
+    {"tiers", "charges[].write_1h", "the same for an hour"},
+    {"tiers", "charges[].hit", "retrieving it, a token; reading it in the pass is not in it"},
+    {"tiers", "charges[].write_5min_over_input", "the five minutes' write over computing alone"},
+    {"tiers", "charges[].write_1h_over_input", "the hour's"},
+    {"tiers", "charges[].hit_over_input", "a hit over computing"},
+    {"tiers", "wear.endurance", "what can be written to a chip's flash before it is worn out"},
+    {"tiers", "wear.writes", "the rate at which that takes its life of five years"},
+    {"tiers", "wear.prefixes", "such prefixes a second"},
+    {"tiers", "wear.part_of_write", "wear over the cost of a write to flash"},
+    {"tiers", "why", "what the best tier saves, in a sentence"},
+    {"tiers", "figures", "pictures as data"},
+    {"tiers", "change", "at which gaps another tier is better, in a sentence"},
+});
+
+}  // namespace
+
+std::span<const AnswerField> price_answer_fields() { return answer_table; }
+
+}  // namespace fareline

@@ -12,8 +12,8 @@ using test::asked;
 using test::Json;
 using test::refused;
 
-const Json lecture{{"active_parameters", 100e9}, {"kv_per_token", "2048 B/tok"}, {"peak", "989.4 TFLOP/s"}, {"hbm_capacity", "80 GB"},
-                   {"hbm_bandwidth", "3.35 TB/s"}, {"rental", "2 USD/h"}, {"context", 1000000}, {"mfu", 1}};
+const Json lecture{{"active_parameters", 100e9},   {"kv_per_token", "2048 B/tok"}, {"peak", "989.4 TFLOP/s"}, {"hbm_capacity", "80 GB"},
+                   {"hbm_bandwidth", "3.35 TB/s"}, {"rental", "2 USD/h"},          {"context", 1000000},      {"mfu", 1}};
 
 double cost_of(const Json& answer, std::string_view tier, std::string_view member) {
   for (const Json& row : answer["answer"]["rows"])
@@ -35,7 +35,8 @@ TEST(Tiers, TakeMeasuredGapsAndSayWhatIsWrongWithThem) {
   EXPECT_EQ(asked("tiers", given)["answer"]["again"]["value"], 0.5);
   EXPECT_EQ(refused("tiers", test::with(lecture, {{"gaps", Json::array({-1})}})),
             "gaps[0]: is not a number of seconds; write seconds as numbers, none negative");
-  EXPECT_EQ(refused("tiers", test::with(lecture, {{"gaps", Json::array()}})), "gaps: holds no gap; write a list of seconds, e.g. [12.5, 300]");
+  EXPECT_EQ(refused("tiers", test::with(lecture, {{"gaps", Json::array()}})),
+            "gaps: holds no gap; write a list of seconds, e.g. [12.5, 300]");
   EXPECT_EQ(refused("tiers", {{"context", 5}}), "active_parameters: is missing; give --active_parameters 37e9, or a model that has it");
 }
 
@@ -48,12 +49,11 @@ TEST(Tiers, OwnedMemoryOfTheServerIsFarBelowItsListPrice) {
 // Longer gaps never choose a nearer tier, and what is cheapest costs no more than computing again.
 RC_GTEST_PROP(Tiers, MoveAwayAsUsesGrowRare, ()) {
   const auto models = Catalogue::built_in().model_names(), systems = Catalogue::built_in().system_names();
-  const Json answer =
-      asked("tiers", {{"model", models[*rc::gen::inRange<std::size_t>(0, models.size())]},
-                      {"system", systems[*rc::gen::inRange<std::size_t>(0, systems.size())]},
-                      {"context", *rc::gen::inRange(1, 1'000'000)},
-                      {"again", *rc::gen::inRange(0, 101) / 100.0},
-                      {"reuse", std::to_string(*rc::gen::inRange(1, 1'000'000)) + " s"}});
+  const Json answer = asked("tiers", {{"model", models[*rc::gen::inRange<std::size_t>(0, models.size())]},
+                                      {"system", systems[*rc::gen::inRange<std::size_t>(0, systems.size())]},
+                                      {"context", *rc::gen::inRange(1, 1'000'000)},
+                                      {"again", *rc::gen::inRange(0, 101) / 100.0},
+                                      {"reuse", std::to_string(*rc::gen::inRange(1, 1'000'000)) + " s"}});
   if (answer.contains("error")) return;  // a chip without a price, a model without KV
   const Json& a = answer["answer"];
   double hold = 1e300, from = -1;
@@ -64,7 +64,8 @@ RC_GTEST_PROP(Tiers, MoveAwayAsUsesGrowRare, ()) {
     RC_ASSERT(here < hold);
     hold = here;
   }
-  RC_ASSERT(a["best"]["cost"]["value"].get<double>() <= a["again"]["value"].get<double>() * cost_of(answer, "recompute", "retrieve") + 1e-15);
+  RC_ASSERT(a["best"]["cost"]["value"].get<double>() <=
+            a["again"]["value"].get<double>() * cost_of(answer, "recompute", "retrieve") + 1e-15);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "api/sweep.h"
 #include "calibrate.h"
 #include "files.h"
+#include "measure.h"
 #include "render.h"
 #include "validate.h"
 
@@ -313,6 +314,7 @@ int main(int argc, char** argv) {
   }
   cli::add_validate(app, overlaid, complain);
   cli::add_calibrate(app, overlaid, complain);
+  cli::add_measure(app, complain);
   CLI::App& lines = *app.add_subcommand("ask", "answer questions from standard input, one JSON object a line");
   lines.footer("Example: echo '{\"question\":\"list\",\"inputs\":{\"kind\":\"chips\"}}' | fareline ask");
   lines.callback([] { throw CLI::RuntimeError(answer_lines()); });

@@ -31,6 +31,7 @@ picture serving sweep cost "${llama[@]}" "${chat[@]}" --replicas 1 --vary rate=0
 picture money sweep cost "${llama[@]}" "${chat[@]}" --concurrency 64 --cached 0.8 --vary hold=1min..60min:13:linear --show price.cached_input,price.input
 picture tiers tiers --model meta-llama/Llama-3.1-70B --system hgx-h100 --context 8192
 picture calibration sweep step "${llama[@]}" --vary batch=1..256 --context 1024
+picture measure sweep step --data example --model Qwen/Qwen3-0.6B --system my-machine --vary batch=1..64 --context 512
 picture add-a-chip sweep cost --data example --model meta-llama/Llama-3.1-70B --system twice-h100-8 --stack vllm --tp 8 "${chat[@]}" --concurrency 64 \
   --vary hbm_bandwidth=2TB/s..8TB/s --show price.output
 

@@ -78,7 +78,8 @@ TEST(Attention, OfOneQueryWorksOffWhatFillsNoVector) {
     c.engine = {};
     for (Efficiency& e : c.kernels[static_cast<std::size_t>(Kernel::attention_decode)])
       e = {.peak_share = share, .vector_dims = vector, .tail_dims = 1000};
-    for (const OperatorEstimate& op : compile(model, cpu, c, {})->explain({.decode_sequences = 1, .decode_context = 4095}))
+    const auto plan = compile(model, cpu, c, {});  // what it explains points into it
+    for (const OperatorEstimate& op : plan->explain({.decode_sequences = 1, .decode_context = 4095}))
       if (op.definition->kind == OperatorKind::attention_decode)
         return op.by_binder[static_cast<std::size_t>(Binder::flops)];
     return Seconds{};

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/question.h"
+#include "api/questions.h"
 #include "api/reference.h"
 #include "api/sweep.h"
 #include "calibrate.h"
@@ -41,8 +42,8 @@ int complain(const Error& error) {
 // One question's arguments, in the order they are declared.
 struct Arguments {
   std::map<std::string, std::string> values;
-  std::vector<std::string> vary;
-  std::string plot, csv, data;
+  std::vector<std::string> vary, set;
+  std::string plot, plots, csv, data;
   bool json = false, explain = false;
 };
 
@@ -107,8 +108,36 @@ Expected<Catalogue> overlaid(const std::string& folder) {
   return Catalogue::read(files);
 }
 
+// {"activated_experts": "8"} from "activated_experts=8".
+Expected<Json> set_inputs(const std::vector<std::string>& set) {
+  Json inputs = Json::object();
+  for (const std::string& one : set) {
+    const auto equals = one.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == one.size())
+      return fail("--set", in_quotes(one) + " is no input with its value", "write --set activated_experts=8");
+    inputs[one.substr(0, equals)] = one.substr(equals + 1);
+  }
+  return inputs;
+}
+
+// Writes the lecture's pictures below `folder`, which is made where it is not there.
+Expected<void> write_plots(const std::string& folder, const Catalogue& catalogue) {
+  const auto pictures = lecture_plots(catalogue);
+  if (!pictures) return std::unexpected(pictures.error());
+  std::error_code code;
+  std::filesystem::create_directories(folder, code);
+  for (const auto& [name, svg] : *pictures)
+    if (const auto written = cli::write_file((std::filesystem::path(folder) / name).string(), svg); !written) return written;
+  return {};
+}
+
 int answer(const std::string& question, const Arguments& arguments) {
   Json inputs = Json::object();
+  if (!arguments.set.empty()) {
+    auto set = set_inputs(arguments.set);
+    if (!set) return complain(set.error());
+    inputs["set"] = std::move(*set);
+  }
   for (const auto& [name, value] : arguments.values) {
     if (value.empty()) return complain({"--" + name, "is empty", "write a value"});
     auto written = argument_value(question, name, value);
@@ -157,6 +186,8 @@ int answer(const std::string& question, const Arguments& arguments) {
     if (!text) return complain(text.error());
     if (const auto written = cli::write_file(arguments.csv, *text); !written) return complain(written.error());
   }
+  if (!arguments.plots.empty())
+    if (const auto written = write_plots(arguments.plots, Catalogue::built_in()); !written) return complain(written.error());
   if (arguments.plot == "-" || arguments.csv == "-") return 0;
   const std::string text =
       arguments.json ? answered->dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : cli::rendered(*answered, arguments.explain);
@@ -206,6 +237,7 @@ std::string group_of(const Input& input) {
   for (const auto& [group, title] : {std::pair{"setting", "Model, system and calibration"},
                                      {"workload", "Workload"},
                                      {"plan", "Plan: what is left out is chosen"},
+                                     {"blackboard", "Model and system: named ones, or numbers in their place"},
                                      {"money", "Pace and money"}})
     if (input.group == group) return title;
   return "Question";
@@ -300,6 +332,10 @@ int main(int argc, char** argv) {
           if (std::none_of(all.begin(), all.end(), [&](const Input& i) { return i.name == input.name; })) all.push_back(input);
       }
       add_inputs(command, {.name = question.name, .inputs = all}, arguments, false);
+    } else if (question.name == "lecture") {
+      add_inputs(command, {.name = question.name, .inputs = question.inputs.first(1)}, arguments, true);
+      command.add_option("--set", arguments.set, "input=value: asks one figure otherwise; as often as needed")->type_name("");
+      command.add_option("--plots", arguments.plots, "a folder; every curve of the blackboard is written there as SVG")->type_name("DIR");
     } else {
       add_inputs(command, question, arguments, catalogue);
       if (question.name == "cost" || question.name == "step") command.remove_option(command.get_option_no_throw("--explain"));

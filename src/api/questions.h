@@ -2,6 +2,10 @@
 // The functions behind the rows of the question table.
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <nlohmann/json_fwd.hpp>
 
 #include "api/inputs.h"
@@ -18,5 +22,11 @@ Expected<nlohmann::ordered_json> answer_list(Inputs& inputs, const Catalogue& ca
 Expected<nlohmann::ordered_json> answer_show(Inputs& inputs, const Catalogue& catalogue);
 
 Question tiers_question();
+// The rows of the questions of the blackboard.
+Question balance_question();
+Question lecture_question();
+
+// The pictures of the figures of the lecture that name one: file name and SVG. Errors: a figure that cannot be answered or drawn.
+Expected<std::vector<std::pair<std::string, std::string>>> lecture_plots(const Catalogue& catalogue);
 
 }  // namespace fareline

@@ -29,6 +29,10 @@ picture experts sweep step "${deepseek[@]}" --vary batch=1..4096 --show per_chip
 picture memory sweep memory --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --vary context=1024..131072
 picture serving sweep cost "${llama[@]}" "${chat[@]}" --replicas 1 --vary rate=0.5/s..6.5/s:13:linear --show latency.ttft,latency.tpot
 picture money sweep cost "${llama[@]}" "${chat[@]}" --concurrency 64 --cached 0.8 --vary hold=1min..60min:13:linear --show price.cached_input,price.input
+picture balance balance --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --context 8192
+picture departures departures --system rubin-nvl144 --batch 2000 --ride 200 --load 0.9
+picture racks racks --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --racks 2
+picture speed speed --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512
 picture tiers tiers --model meta-llama/Llama-3.1-70B --system hgx-h100 --context 8192
 picture calibration sweep step "${llama[@]}" --vary batch=1..256 --context 1024
 picture measure sweep step --data example --model Qwen/Qwen3-0.6B --system my-machine --vary batch=1..64 --context 512

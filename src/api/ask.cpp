@@ -139,6 +139,9 @@ std::span<const Question> questions() {
       {"show", "one thing of the catalogue, each value with its source", "chip h100-sxm", show_inputs, answer_show},
       tiers_question(),
       balance_question(),
+      departures_question(),
+      racks_question(),
+      speed_question(),
       lecture_question(),
   });
   return table;

@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr auto balance_inputs = joined(
     blackboard_model_inputs, blackboard_system_inputs,
-    in_group("question", std::array<Input, 6>{{
+    in_group("question", std::array<Input, 7>{{
                              {.name = "batch",
                               .kind = InputKind::count,
                               .reason = "the batch at which weight fetch equals multiply",
@@ -61,6 +61,11 @@ constexpr auto balance_inputs = joined(
                               .summary = "bytes of index keys read of every token, over its KV bytes, where attention is selected",
                               .least = 0,
                               .most = 1},
+                             {.name = "dense_equivalent",
+                              .kind = InputKind::count,
+                              .reason = "no quality is compared unless given",
+                              .summary = "parameters of the dense model that is as good",
+                              .least = 1},
                          }}));
 
 // Everything the formulas need, and how a token reads its past.
@@ -232,17 +237,21 @@ Expected<Json> answer_balance(Inputs& inputs, const Catalogue& catalogue) {
   answer["ridge"] = {{"hardware_ratio", plain(board.ratio, "1")}, {"sparsity", plain(board.sparsity, "1")}};
   if (s.peak && s.hbm_bandwidth)
     answer["ridge"]["flop_per_byte"] = plain(ridge_point(*s.peak, *s.hbm_bandwidth) / (unit::flop / unit::B), "FLOP/B");
+  if (const auto dense = inputs.number("dense_equivalent"); dense && m.active_parameters)
+    answer["quality"] = {{"effective_over_active", plain(effective_over_active(*dense, *m.active_parameters), "1")}};
   answer["batch"] = {{"weights", plain(balanced, "tok")}};
   answer["cost"] = {{"unbatched_over_floor", plain(std::max(1.0, balanced), "1")}};
-  std::string why = fmt::format("The hardware does {} multiplies for each parameter it fetches, and a token uses 1 in {} of them: {} tokens "
-                                "share a fetch before multiplying takes longer.",
-                                number_text(board.ratio, 3), number_text(board.sparsity, 3), number_text(balanced, 4));
+  std::string why = fmt::format(
+      "The hardware does {} multiplies for each parameter it fetches, and a token uses 1 in {} of them: {} tokens "
+      "share a fetch before multiplying takes longer.",
+      number_text(board.ratio, 3), number_text(board.sparsity, 3), number_text(balanced, 4));
   Json numbers = Json::array();
-  numbers.push_back(to_json(Explained{.name = "batch.weights",
-                                      .value = plain(balanced, "tok"),
-                                      .formula = "hardware_ratio * N_total / N_active",
-                                      .source = "the lecture at 19:07; perf/balance.h: balanced_batch",
-                                      .inputs = {leaf("hardware_ratio", plain(board.ratio, "1")), leaf("sparsity", plain(board.sparsity, "1"))}}));
+  numbers.push_back(
+      to_json(Explained{.name = "batch.weights",
+                        .value = plain(balanced, "tok"),
+                        .formula = "hardware_ratio * N_total / N_active",
+                        .source = "the lecture at 19:07; perf/balance.h: balanced_batch",
+                        .inputs = {leaf("hardware_ratio", plain(board.ratio, "1")), leaf("sparsity", plain(board.sparsity, "1"))}}));
   if (m.layers && m.heads && m.head_dim && m.active_parameters) {
     const auto onset = m.named ? quadratic_onset(*m.named, *m.active_parameters)
                                : std::optional<double>(quadratic_onset(*m.active_parameters, *m.layers, *m.heads, *m.head_dim));
@@ -288,7 +297,9 @@ Expected<Json> answer_balance(Inputs& inputs, const Catalogue& catalogue) {
         rows.push_back(std::move(row));
       }
       answer["attention"] = std::move(rows);
-      change = "Fewer KV bytes a token, a window or a selection move the balanced context out; more bandwidth moves it out too and lowers the batch.";
+      change =
+          "Fewer KV bytes a token, a window or a selection move the balanced context out; more bandwidth moves it out too and lowers the "
+          "batch.";
     }
     numbers.push_back(to_json(Explained{.name = "time.step",
                                         .value = plain(step),

@@ -220,7 +220,10 @@ Expected<std::string> plot_figures(const Json& answered) {
     grid.figures.push_back(*drawn);
   }
   if (grid.figures.size() == 1) return plot::document(grid.figures.front());
-  if (const Question* question = question_named(answered["question"].get_ref<const std::string&>())) grid.title = question->summary;
+  if (const Question* question = question_named(answered["question"].get_ref<const std::string&>())) {
+    grid.title = question->summary;
+    if (grid.title.front() >= 'a' && grid.title.front() <= 'z') grid.title.front() = static_cast<char>(grid.title.front() - 'a' + 'A');
+  }
   return plot::svg(grid);
 }
 

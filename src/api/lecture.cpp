@@ -97,7 +97,8 @@ Expected<Json> answer_lecture(Inputs& inputs, const Catalogue& catalogue) {
   const std::string id = inputs.text("id");
   const Json* set = inputs.object("set");
   if (set && !set->is_object()) return fail("set", "is not an object", "write {\"activated_experts\": 8}");
-  if (inputs.has("set") && !set) return fail("set", in_quotes(inputs.text("set")) + " is no input with its value", "write activated_experts=8");
+  if (inputs.has("set") && !set)
+    return fail("set", in_quotes(inputs.text("set")) + " is no input with its value", "write activated_experts=8");
   if (set && id == "all") return fail("set", "is given for all figures", "name one figure: fareline lecture batch.optimal_lecture");
   Json rows = Json::array(), warnings = Json::array();
   std::vector<std::string> known;
@@ -134,8 +135,8 @@ Expected<Json> answer_lecture(Inputs& inputs, const Catalogue& catalogue) {
 }  // namespace
 
 Question lecture_question() {
-  return {"lecture", "the figures of the lecture, each computed by the question it belongs to", "batch.optimal_lecture --set activated_experts=8",
-          lecture_inputs, answer_lecture};
+  return {"lecture", "the figures of the lecture, each computed by the question it belongs to",
+          "batch.optimal_lecture --set activated_experts=8", lecture_inputs, answer_lecture};
 }
 
 Expected<std::vector<std::pair<std::string, std::string>>> lecture_plots(const Catalogue& catalogue) {

@@ -24,6 +24,9 @@ Expected<nlohmann::ordered_json> answer_show(Inputs& inputs, const Catalogue& ca
 Question tiers_question();
 // The rows of the questions of the blackboard.
 Question balance_question();
+Question departures_question();
+Question racks_question();
+Question speed_question();
 Question lecture_question();
 
 // The pictures of the figures of the lecture that name one: file name and SVG. Errors: a figure that cannot be answered or drawn.

@@ -231,7 +231,10 @@ std::string shape_of(const Json& member) {
   return member.is_object() ? "object" : "nothing";
 }
 
-bool is_quantity(const Json& member) { return member.is_object() && member.contains("value") && member.contains("unit"); }
+// A row that has a name of its own besides is no quantity.
+bool is_quantity(const Json& member) {
+  return member.is_object() && member.contains("value") && member.contains("unit") && !member.contains("id");
+}
 
 void walk(const Json& at, const std::string& path, std::vector<std::pair<std::string, const Json*>>& found) {
   if (path != "figures" && at.is_object() && !is_quantity(at)) {
@@ -247,20 +250,25 @@ void walk(const Json& at, const std::string& path, std::vector<std::pair<std::st
 struct Shown {
   std::string_view question, heading, inputs;
 };
-constexpr std::array<Shown, 11> shown_questions{{
+constexpr auto shown_questions = std::to_array<Shown>({
     {"cost", "cost", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2, "concurrency": 16, "prompt": 2048, "output": 256})"},
     {"step", "step", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "pp": 2, "batch": 16})"},
     {"memory", "memory", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2})"},
     {"infeasible", "what does not fit, or does not divide",
      R"({"model": "meta-llama/Llama-3.1-70B", "system": "hgx-h100", "tp": 1, "prompt": 2048, "output": 256})"},
     {"sweep", "sweep", R"({"of": "step", "vary": "batch=1,2", "inputs": {"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 2}})"},
-    {"tiers", "tiers", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100"})"},
     {"list", "list", R"({"kind": "chips"})"},
     {"show chip", "show, a chip", R"({"kind": "chip", "name": "h100-sxm"})"},
     {"show system", "show, a system", R"({"kind": "system", "name": "hgx-h100"})"},
     {"show model", "show, a model", R"({"kind": "model", "name": "openai/gpt-oss-20b"})"},
     {"show calibration", "show, a calibration", R"({"kind": "calibration", "name": "ideal"})"},
-}};
+    {"tiers", "tiers", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100"})"},
+    {"balance", "balance", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "context": 8192})"},
+    {"departures", "departures", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "batch": 200, "ride": 10, "load": 0.9})"},
+    {"racks", "racks", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "racks": 2})"},
+    {"speed", "speed", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "prompt": 2048, "output": 256})"},
+    {"lecture", "lecture", R"({"id": "roofline.compute_time"})"},
+});
 
 std::string_view asked_question(std::string_view question) {
   if (question == "infeasible") return "cost";

@@ -28,7 +28,9 @@ struct AnswerField {
   std::string_view question, path, summary;
 };
 std::span<const AnswerField> answer_fields();
-std::span<const AnswerField> price_answer_fields();  // of these, those of questions about caches and prices
+// The rows of a group of questions, which answer_fields() joins.
+std::span<const AnswerField> blackboard_answer_fields();
+std::span<const AnswerField> price_answer_fields();  // of caches and prices
 
 // The row that describes `path` of an answer to `question`; nothing where no row does.
 const AnswerField* described(std::string_view question, std::string_view path);

@@ -31,6 +31,8 @@ double step_utilisation(const Rooflines& r, double batch, Bytes read) {
   return compute / max(compute, weight_fetch_time(r) + kv_fetch_time(r, batch, read));
 }
 
+double effective_over_active(double dense, double active) { return dense / active; }
+
 double tokens_read(Reading reading, double context, double limit) {
   switch (reading) {
     case Reading::dense: return context;

@@ -50,6 +50,11 @@ std::optional<double> balanced_batch_with_kv(const Rooflines& r, Bytes read);
 // Source: the lecture at 11:44. Assumes: fetches and multiplies overlap fully.
 double step_utilisation(const Rooflines& r, double batch, Bytes read);
 
+// Returns how many times more parameters a dense model of equal quality multiplies. Equation: N_dense / N_active.
+// Source: the lecture at 29:44, off a figure of Clark et al. 2022, Unified Scaling Laws for Routed Language Models.
+// Assumes: equal loss is equal quality; the paper's routing, older than fine-grained experts.
+double effective_over_active(double dense, double active);
+
 // How much of its past a token attends to.
 enum class Reading : unsigned char { dense, sliding, square_root, selected };
 

@@ -30,6 +30,7 @@ TEST(Rooflines, AreThoseOfTheBlackboard) {
   EXPECT_NEAR(kv_fetch_time(board, 2000, 100000 * 2048 * unit::B).in(unit::ms), 2000 * 100000 * 2048.0 / 576e12 * 1e3, 1e-12);
   EXPECT_NEAR(hardware_ratio(989.4 * unit::TFLOP / unit::s, 2 * unit::B, 3.35 * unit::TB / unit::s), 295.34, 0.01);
   EXPECT_EQ(balanced_batch(300, 8), 2400);
+  EXPECT_NEAR(effective_over_active(1.3e9, 370e6), 3.51351, 1e-5);
 }
 
 // A roofline's ridge is in FLOP a byte; the lecture counts multiplies (half of the FLOP) and parameters (b bytes).
@@ -106,7 +107,8 @@ TEST(ContextWork, GrowsWithContext) {
   const Catalogue& catalogue = Catalogue::built_in();
   for (const std::string& name : catalogue.model_names()) {
     const Model model = *catalogue.model(name);
-    const ContextWork near = context_work(model, model.precision.kv, 10000, false), far = context_work(model, model.precision.kv, 1e6, false);
+    const ContextWork near = context_work(model, model.precision.kv, 10000, false),
+                      far = context_work(model, model.precision.kv, 1e6, false);
     EXPECT_LE(near.read, far.read) << name;
     EXPECT_LE(near.flop, far.flop) << name;
   }

@@ -26,6 +26,8 @@ double poisson(double n, double mean) {
 }
 
 constexpr int most_terms = 4096;
+// What a sum's rest may be, as a share. Source: a thousandth of the ten digits that answers are held to.
+// Assumes: rounding of a few thousand terms stays below it.
 constexpr double negligible = 1e-13;
 
 // a_j for j = 1, 2, ...; a_0 is not used. Ends where what is left is negligible.
@@ -119,7 +121,9 @@ double wait_exceeds(const Trains& trains, const Platform& platform, Seconds time
     double exceeds = 0;
     for (std::size_t w = 0; w < p.size(); ++w) {
       const double lacking = room - static_cast<double>(w);
-      exceeds += p[w] * (lacking <= 0 ? 1 : lacking > static_cast<double>(most) ? 0 : std::min(1.0, at_least[static_cast<std::size_t>(lacking)]));
+      exceeds += p[w] * (lacking <= 0                          ? 1
+                         : lacking > static_cast<double>(most) ? 0
+                                                               : std::min(1.0, at_least[static_cast<std::size_t>(lacking)]));
     }
     total += exceeds;
   }

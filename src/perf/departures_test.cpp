@@ -71,7 +71,8 @@ TEST(Waits, AreThoseOfASimulation) {
     for (double at = gap(random); at < 20000 * interval; at += gap(random)) arrivals.push_back(at);
     std::size_t boarded = 0;
     for (int train = 1; train <= 20000; ++train)
-      for (int seat = 0; seat < static_cast<int>(seats) && boarded < arrivals.size() && arrivals[boarded] < train * interval; ++seat, ++boarded)
+      for (int seat = 0; seat < static_cast<int>(seats) && boarded < arrivals.size() && arrivals[boarded] < train * interval;
+           ++seat, ++boarded)
         waits.push_back(train * interval - arrivals[boarded]);
     double mean = 0;
     for (const double wait : waits) mean += wait / static_cast<double>(waits.size());

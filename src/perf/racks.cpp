@@ -23,9 +23,13 @@ Exchange exchange_time(double tokens, Bytes dispatch, double domains, Bandwidth 
   return e;
 }
 
+double outside_over_inside(double domains, double bandwidth_ratio) { return (domains - 1) * bandwidth_ratio; }
+
 double scale_up_over_scale_out(double bandwidth_ratio, double activated, double layers) { return activated * layers * 2 / bandwidth_ratio; }
 
-double least_layers(double bandwidth_ratio, double activated) { return std::max(1.0, std::ceil(bandwidth_ratio / (2 * activated) - 1e-12)); }
+double least_layers(double bandwidth_ratio, double activated) {
+  return std::max(1.0, std::ceil(bandwidth_ratio / (2 * activated) - 1e-12));
+}
 
 Seconds hop_time(double hops, Seconds latency) { return hops * latency; }
 

@@ -35,6 +35,10 @@ struct Exchange {
 // Source: the lecture at 39:54 to 40:03. Assumes: both networks work at once; peak bandwidth; a chip's own share is not left out.
 Exchange exchange_time(double tokens, Bytes dispatch, double domains, Bandwidth scale_up, Bandwidth scale_out);
 
+// Returns the time outside over the time inside. Equation: (R - 1) b_up / b_out.
+// Source: the lecture at 40:03 (8 at two racks). Assumes: as exchange_time.
+double outside_over_inside(double domains, double bandwidth_ratio);
+
 // Returns the time over scale-up over the time over scale-out of one pipeline stage. Equation: (b_out / b_up) k L 2.
 // Source: the lecture at 50:50. Assumes: one copy a token crosses to the next stage, k copies to the experts of each of L layers, there
 // and back.

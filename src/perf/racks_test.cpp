@@ -34,6 +34,7 @@ TEST(Exchange, OverTwoRacksIsEightTimesSlowerOutside) {
   const Exchange e = exchange_time(100, dispatch_bytes(8, 7168, unit::B), 2, 800 * unit::GB / unit::s, 100 * unit::GB / unit::s);
   EXPECT_EQ(share_leaving(2), 0.5);
   EXPECT_NEAR(e.outside / e.inside, 8, 1e-12);
+  EXPECT_EQ(outside_over_inside(2, 8), 8);
   EXPECT_EQ(exchange_time(100, unit::MB, 1, 800 * unit::GB / unit::s, 100 * unit::GB / unit::s).outside, Seconds{});
 }
 
@@ -42,7 +43,8 @@ TEST(Exchange, IsTheCollectiveWithoutLatency) {
   const Bandwidth up = 900 * unit::GB / unit::s, out = 50 * unit::GB / unit::s;
   const Bytes dispatch = dispatch_bytes(8, 7168, unit::B);
   const RankGroup group{.ranks = 144, .ranks_in_domain = 72, .direct = {{}, up}, .phased = {{}, up}, .out = {{}, out}};
-  EXPECT_NEAR(2 * all_to_all_time(group, 0.5 * 64 * dispatch, 0.5 * 64 * dispatch) / exchange_time(64, dispatch, 2, up, out).time(), 1, 1e-12);
+  EXPECT_NEAR(2 * all_to_all_time(group, 0.5 * 64 * dispatch, 0.5 * 64 * dispatch) / exchange_time(64, dispatch, 2, up, out).time(), 1,
+              1e-12);
 }
 
 RC_GTEST_PROP(Exchange, slows_with_domains_and_speeds_with_links, ()) {

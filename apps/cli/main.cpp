@@ -236,6 +236,8 @@ std::string help_text(std::string text) {
 std::string group_of(const Input& input) {
   for (const auto& [group, title] : {std::pair{"setting", "Model, system and calibration"},
                                      {"workload", "Workload"},
+                                     {"traffic", "Traffic and what it is held to"},
+                                     {"fleet", "Fleet"},
                                      {"plan", "Plan: what is left out is chosen"},
                                      {"blackboard", "Model and system: named ones, or numbers in their place"},
                                      {"money", "Pace and money"}})
@@ -272,6 +274,15 @@ std::vector<std::string> spelled(int argc, char** argv) {
     for (const Question& question : questions())
       if (std::any_of(question.inputs.begin(), question.inputs.end(), [&](const Input& input) { return input.name == name; }))
         word = "--" + name + word.substr(end);
+  }
+  // An input of yes and no may stand alone: "--prefix-cache".
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].starts_with("--") || (i + 1 < words.size() && !words[i + 1].starts_with("-"))) continue;
+    for (const Question& question : questions())
+      if (question.name == words.front())
+        for (const Input& input : question.inputs)
+          if (input.choices == "no,yes" && words[i] == "--" + std::string(input.name))
+            words.insert(words.begin() + static_cast<std::ptrdiff_t>(++i), "yes");
   }
   return words;
 }

@@ -17,9 +17,10 @@ using Json = nlohmann::ordered_json;
 
 // A number of an answer with its unit, as people write it.
 std::string number(double value, const std::string& unit, int digits = 4) {
-  static const std::pair<const char*, Dim> dims[] = {
-      {"s", Seconds::dim}, {"B", Bytes::dim}, {"B/s", Bandwidth::dim}, {"FLOP", Flops::dim}, {"FLOP/s", FlopRate::dim}, {"W", Watts::dim},
-      {"USD/s", MoneyRate::dim}, {"USD", Dollars::dim}, {"tok/s", TokenRate::dim}, {"1/s", Frequency::dim}, {"USD/B/s", StoragePrice::dim}};
+  static const std::pair<const char*, Dim> dims[] = {{"s", Seconds::dim},       {"B", Bytes::dim},         {"B/s", Bandwidth::dim},
+                                                     {"FLOP", Flops::dim},      {"FLOP/s", FlopRate::dim}, {"W", Watts::dim},
+                                                     {"J", Joules::dim},        {"USD/s", MoneyRate::dim}, {"USD", Dollars::dim},
+                                                     {"tok/s", TokenRate::dim}, {"1/s", Frequency::dim},   {"USD/B/s", StoragePrice::dim}};
   for (const auto& [name, dim] : dims)
     if (unit == name) return to_text(value, dim, digits);
   const bool whole = value == std::floor(value) && std::abs(value) < 1e9;  // a count is written in full
@@ -246,6 +247,66 @@ std::string step(const Json& answered) {
   return out;
 }
 
+std::string table_of(const Json& rows, const std::string& title);
+
+// A run: times over percentiles, then what else was counted, a line a group.
+std::string simulate(const Json& answered) {
+  const Json& a = answered["answer"];
+  std::string replicas = fmt::format("{} replica{}", a["plan"]["replicas"].get<int>(), a["plan"]["replicas"] == 1 ? "" : "s");
+  if (a["plan"].contains("prefill"))
+    replicas =
+        fmt::format("{} that prefill, {} that decode", a["plan"]["prefill"]["replicas"].get<int>(), a["plan"]["replicas"].get<int>());
+  std::string out = fmt::format("{}, {}, {}\n\n", heading(answered), plan_line(a["plan"]), replicas);
+  Grid times{{"", false}, {"mean", true}, {"p50", true}, {"p90", true}, {"p99", true}, {"p99.9", true}, {"80% band of the mean", false}};
+  for (const auto& [key, text] : {std::pair{"ttft", "time to first token (TTFT)"},
+                                  {"tpot", "time per further token (TPOT)"},
+                                  {"itl", "between two tokens (ITL)"},
+                                  {"e2e", "time of a whole answer"},
+                                  {"waiting", "of it, until the first step"}})
+    if (a.contains(key)) {
+      const Json& t = a[key];
+      times.add(
+          {text, value_of(t["mean"]), value_of(t["p50"]), value_of(t["p90"]), value_of(t["p99"]), value_of(t["p999"]), band(t["mean"])});
+    }
+  if (!times.table.columns.front().texts.empty()) out += times.text() + "\n";
+  Grid rest{{"", false}, {"", true}};
+  const auto per_cent = [](const Json& q) { return fmt::format("{:.1f}%", 100 * q["value"].get<double>()); };
+  rest.add({"requests that kept the limits", per_cent(a["goodput"]["share"])});
+  rest.add({"good requests", value_of(a["goodput"]["requests"])});
+  for (const char* group : {"throughput", "price"})
+    if (a.contains(group))
+      for (const auto& [name, q] : a[group].items()) rest.add({label(group, name), value_of(q)});
+  rest.add({"time in which a step ran", per_cent(a["utilisation"]["busy"])});
+  rest.add({"of the chips' peak FLOP/s (MFU)", per_cent(a["utilisation"]["mfu"])});
+  rest.add({"of their memory's bandwidth (MBU)", per_cent(a["utilisation"]["mbu"])});
+  rest.add({"requests waiting, on average", value_of(a["queue"]["waiting"])});
+  rest.add({"requests running, on average", value_of(a["queue"]["running"])});
+  rest.add({"most in the system", value_of(a["queue"]["in_system_most"])});
+  rest.add({"KV pages used, on average", per_cent(a["kv"]["used"])});
+  rest.add({"at most", per_cent(a["kv"]["used_most"])});
+  if (a.contains("cache")) {
+    rest.add({"prompt tokens found in the cache", per_cent(a["cache"]["hit_rate"])});
+    rest.add({"of them in tiers below HBM", value_of(a["cache"]["tokens_from_tiers"])});
+    rest.add({"saved by the cache", value_of(a["cache"]["saved"])});
+  }
+  for (const char* name : {"preemptions", "failures", "scalings"})
+    if (a[name]["value"].get<double>() > 0) rest.add({name, value_of(a[name])});
+  if (a.contains("energy")) rest.add({"energy at the chips' rated power, at most", value_of(a["energy"]["total"])});
+  for (const auto& [name, count] : a["outcomes"].items())
+    if (count.get<std::uint64_t>() > 0) rest.add({"requests: " + spaced(name), number_text(count.get<double>(), 10)});
+  out += rest.text();
+  if (a.contains("capacity")) {
+    const Json& c = a["capacity"];
+    out += "\n" + table_of(c["loads"], "") + "\n";
+    if (c["found"].get<bool>())
+      out += fmt::format("{} of the requests keep the limits up to {}, {} times the load asked.\n", per_cent(c["share"]),
+                         value_of(c["rate"]), value_of(c["over_asked"]));
+    else
+      out += c.contains("rate") ? "Even the highest load tried keeps the limits.\n" : "No load tried keeps the limits.\n";
+  }
+  return out + "\n" + wrapped(a["why"].get<std::string>(), 0);
+}
+
 std::string memory(const Json& answered) {
   const Json& a = answered["answer"];
   std::string out = fmt::format("{}, {}\n\n", heading(answered), plan_line(a["plan"]));
@@ -386,6 +447,7 @@ std::string rendered(const Json& answered, bool explain) {
   else if (answer.contains("feasible") && !answer["feasible"].get<bool>()) out = heading(answered) + "\n\n" + infeasible(answer);
   else if (question == "cost") out = cost(answered);
   else if (question == "step") out = step(answered);
+  else if (question == "simulate") out = simulate(answered);
   else {
     if (answered["inputs"].contains("model") && answered["inputs"].contains("system")) out = heading(answered) + "\n\n";
     Json members = answer;

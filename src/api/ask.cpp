@@ -2,6 +2,7 @@
 // The question table, and asking.
 #include <fmt/format.h>
 
+#include "api/asking.h"
 #include "api/questions.h"
 #include "api/setting.h"
 #include "api/sweep.h"
@@ -143,6 +144,7 @@ std::span<const Question> questions() {
       racks_question(),
       speed_question(),
       lecture_question(),
+      simulate_question(),
   });
   return table;
 }
@@ -162,7 +164,7 @@ Error on_one_line(Error error) {
   return error;
 }
 
-Expected<Json> answered(const Json& question, const Catalogue& catalogue) {
+Expected<Json> answered(const Json& question, const Catalogue& catalogue, const std::function<Expected<Json>(Inputs&)>& instead) {
   if (!question.is_object()) return fail("question", "is not an object", "write {\"question\": \"cost\", \"inputs\": {...}}");
   for (const auto& [key, value] : question.items())
     if (key != "question" && key != "inputs")
@@ -173,13 +175,13 @@ Expected<Json> answered(const Json& question, const Catalogue& catalogue) {
   if (const Question* row = question_named(name)) {
     auto inputs = Inputs::read(*row, question.contains("inputs") ? question["inputs"] : Json::object());
     if (!inputs) return std::unexpected(inputs.error());
-    auto answer = row->answer(*inputs, catalogue);
+    auto answer = instead ? instead(*inputs) : row->answer(*inputs, catalogue);
     if (!answer) return std::unexpected(answer.error());
-    return Json{{"question", name},
-                {"inputs", inputs->to_json()},
-                {"answer", std::move((*answer)["answer"])},
-                {"explain", std::move((*answer)["explain"])},
-                {"warnings", std::move((*answer)["warnings"])}};
+    Json whole{{"question", name}, {"inputs", inputs->to_json()}, {"answer", std::move((*answer)["answer"])}};
+    if (answer->contains("run")) whole["run"] = std::move((*answer)["run"]);
+    whole["explain"] = std::move((*answer)["explain"]);
+    whole["warnings"] = std::move((*answer)["warnings"]);
+    return whole;
   }
   std::vector<std::string> known;
   for (const Question& row : questions()) known.emplace_back(row.name);
@@ -190,11 +192,13 @@ Expected<Json> answered(const Json& question, const Catalogue& catalogue) {
 
 }  // namespace
 
-Expected<Json> ask(const Json& question, const Catalogue& catalogue) {
-  auto answer = answered(question, catalogue);
+Expected<Json> ask_with(const Json& question, const Catalogue& catalogue, const std::function<Expected<Json>(Inputs&)>& instead) {
+  auto answer = answered(question, catalogue, instead);
   if (!answer) return std::unexpected(on_one_line(std::move(answer.error())));
   return answer;
 }
+
+Expected<Json> ask(const Json& question, const Catalogue& catalogue) { return ask_with(question, catalogue, {}); }
 
 std::string ask_text(std::string_view text, const Catalogue& catalogue) {
   const auto error = [](const Error& e) {

@@ -268,6 +268,9 @@ constexpr auto shown_questions = std::to_array<Shown>({
     {"racks", "racks", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "racks": 2})"},
     {"speed", "speed", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "prompt": 2048, "output": 256})"},
     {"lecture", "lecture", R"({"id": "roofline.compute_time"})"},
+    {"simulate", "simulate",
+     R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 1, "rate": "20 1/s", "prompt": "2048", "output": "256",
+         "requests": 1000})"},
 });
 
 std::string_view asked_question(std::string_view question) {
@@ -276,13 +279,13 @@ std::string_view asked_question(std::string_view question) {
 }
 
 std::string answers_page(const Catalogue& catalogue) {
-  std::string out =
-      page_head("Answers in JSON",
-                "`fareline QUESTION … --json` prints one answer. `fareline ask` reads questions from standard input, one JSON object a "
-                "line, and answers "
-                "one a line.\n\n"
-                "```\necho '{\"question\": \"show\", \"inputs\": {\"kind\": \"chip\", \"name\": \"h100-sxm\"}}' | fareline ask\n```\n\n"
-                "An answer has five members.");
+  std::string out = page_head(
+      "Answers in JSON",
+      "`fareline QUESTION … --json` prints one answer. `fareline ask` reads questions from standard input, one JSON object a "
+      "line, and answers "
+      "one a line.\n\n"
+      "```\necho '{\"question\": \"show\", \"inputs\": {\"kind\": \"chip\", \"name\": \"h100-sxm\"}}' | fareline ask\n```\n\n"
+      "An answer has five members, and that of `simulate` a sixth, `run`: its requests, events and steps, and whether it came to its end.");
   out += "\n" + table_head({"member", "what it holds"});
   out += table_row({"`question`", "the question's name"});
   out += table_row({"`inputs`",

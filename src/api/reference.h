@@ -31,6 +31,7 @@ std::span<const AnswerField> answer_fields();
 // The rows of a group of questions, which answer_fields() joins.
 std::span<const AnswerField> blackboard_answer_fields();
 std::span<const AnswerField> price_answer_fields();  // of caches and prices
+std::span<const AnswerField> simulate_answer_fields();
 
 // The row that describes `path` of an answer to `question`; nothing where no row does.
 const AnswerField* described(std::string_view question, std::string_view path);

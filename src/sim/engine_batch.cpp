@@ -353,7 +353,10 @@ void Engine::plan(Index replica, int lane) {
   Replica& r = this->replica(replica);
   Lane& l = r.lanes[static_cast<std::size_t>(lane)];
   if (l.run.on || r.status == Status::off || r.status == Status::starting || r.status == Status::down) return;
-  if (l.members == 0 && l.joining.empty() && r.waiting.empty()) return;
+  if (l.members == 0 && l.joining.empty() && r.waiting.empty()) {
+    if (wants_states) tell(replica);
+    return;
+  }
   const Index name = first_lane[static_cast<std::size_t>(replica)] + lane;
   if (l.departing && lane_events.has(name) && lane_events.at(name) > now()) return;
   if (r.lanes.size() > 1 || fleet.batching == Batching::train) {

@@ -44,6 +44,18 @@ constexpr TraceFormat json_format{"mooncake",
                                   "priority",
                                   "hash_ids",
                                   "kvcache-ai/Mooncake, FAST25-release/traces"};
+// The same with the plain table's names: {"arrival": 27.482, "prompt": 6955, "output": 52}.
+constexpr TraceFormat plain_json_format{"plain",
+                                        "JSON lines; arrival in seconds",
+                                        "arrival",
+                                        "prompt",
+                                        "output",
+                                        Clock::seconds,
+                                        "id",
+                                        "session",
+                                        "priority",
+                                        "blocks",
+                                        "docs/guide/simulate.md"};
 constexpr std::size_t most_rows = 1u << 24, most_trace_columns = 1024;
 
 std::uint64_t hash_of(std::string_view text) {
@@ -152,7 +164,7 @@ Expected<void> TraceTraffic::read_header(bool lengths_alone) {
     if (!choice_.column.empty())
       return fail(lines_.name(), "JSON lines have no columns to choose rows by", "leave the choice out");
     json_ = true;
-    format_ = &json_format;
+    format_ = line->find("\"arrival\"") == std::string_view::npos ? &json_format : &plain_json_format;
     first_line_ = std::string(*line);
     return {};
   }
@@ -334,10 +346,11 @@ bool TraceTraffic::read_json(std::string_view line, Row& row) {
   const char* at = line.data();
   const char* const end = at + line.size();
   const auto blank = [&] { while (at != end && (*at == ' ' || *at == '\t')) ++at; };
-  const auto no_json = [&] {
-    return wrong(fmt::format("is no flat JSON object from character {} on", at - line.data() + 1),
-                 "write {\"timestamp\": 27482, \"input_length\": 6955, \"output_length\": 52, \"hash_ids\": [46, 47]}");
-  };
+  const TraceFormat& format = *format_;
+  const char* as = &format == &json_format
+                       ? "write {\"timestamp\": 27482, \"input_length\": 6955, \"output_length\": 52, \"hash_ids\": [46, 47]}"
+                       : "write {\"arrival\": 27.482, \"prompt\": 6955, \"output\": 52}";
+  const auto no_json = [&] { return wrong(fmt::format("is no flat JSON object from character {} on", at - line.data() + 1), as); };
   const auto text = [&](std::string_view& value) {
     if (at == end || *at != '"') return false;
     const char* begin = ++at;
@@ -373,8 +386,8 @@ bool TraceTraffic::read_json(std::string_view line, Row& row) {
     if (at == end || *at != ':') return no_json();
     ++at;
     blank();
-    const std::array<std::string_view, parts> named{json_format.arrival, json_format.prompt,   json_format.output, json_format.id,
-                                                    json_format.session, json_format.priority, json_format.blocks, std::string_view{}};
+    const std::array<std::string_view, parts> named{format.arrival, format.prompt,   format.output, format.id,
+                                                    format.session, format.priority, format.blocks, std::string_view{}};
     const auto part = static_cast<Part>(std::find(named.begin(), named.end(), key) - named.begin());
     if (part < parts) {
       if (seen[part]) return wrong("has " + in_quotes(key) + " twice", "write every member once");
@@ -390,7 +403,7 @@ bool TraceTraffic::read_json(std::string_view line, Row& row) {
           std::uint64_t hash = 0;
           const auto [after, code] = std::from_chars(at, end, hash);
           if (code != std::errc())
-            return wrong("a block's hash is no whole number", "write whole numbers between the brackets of hash_ids");
+            return wrong("a block's hash is no whole number", fmt::format("write whole numbers between the brackets of {}", format.blocks));
           row.blocks.push_back(hash);
           at = after;
         } else if (at != end && *at == '"' ? !text(item) : !scalar(item)) {
@@ -409,7 +422,8 @@ bool TraceTraffic::read_json(std::string_view line, Row& row) {
       switch (part) {
         case arrival: {
           const auto time = quoted ? std::nullopt : number_in<double>(value);
-          if (!time || !std::isfinite(*time)) return wrong("timestamp is " + in_quotes(value), "write milliseconds as a number");
+          if (!time || !std::isfinite(*time)) return wrong(fmt::format("{} is {}", format.arrival, in_quotes(value)),
+                         fmt::format("write {} as a number", format.clock == Clock::milliseconds ? "milliseconds" : "seconds"));
           row.arrival = *time;
           break;
         }
@@ -425,7 +439,7 @@ bool TraceTraffic::read_json(std::string_view line, Row& row) {
           else return wrong("priority is " + in_quotes(value), "write a whole number; larger goes first");
           break;
         case id: id_text = value; break;
-        case blocks: return wrong("hash_ids is no list", "write whole numbers between brackets");
+        case blocks: return wrong(fmt::format("{} is no list", format.blocks), "write whole numbers between brackets");
         default: break;
       }
     }
@@ -437,8 +451,9 @@ bool TraceTraffic::read_json(std::string_view line, Row& row) {
   ++at;
   blank();
   if (at != end) return no_json();
-  for (const auto& [part, name] : {std::pair{arrival, json_format.arrival}, {prompt, json_format.prompt}, {output, json_format.output}})
-    if (!seen[part]) return wrong("has no " + in_quotes(name), "write timestamp, input_length and output_length");
+  for (const auto& [part, name] : {std::pair{arrival, format.arrival}, {prompt, format.prompt}, {output, format.output}})
+    if (!seen[part])
+      return wrong("has no " + in_quotes(name), fmt::format("write {}, {} and {}", format.arrival, format.prompt, format.output));
   return identified(id_text, row);
 }
 

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "truth/table.h"
+
 namespace fareline::cli {
 
 Expected<std::string> read_file(const std::string& path, std::size_t most) {
@@ -27,6 +29,25 @@ Expected<std::string> read_file(const std::string& path, std::size_t most) {
     if (text.size() > most) return fail(path, "does not end", fmt::format("give a file of at most {} MB", most / 1000000));
   }
   return text;
+}
+
+Expected<nlohmann::ordered_json> read_rows(const std::string& path) {
+  constexpr std::size_t table_bytes = 64'000'000;
+  const auto bytes = read_file(path, table_bytes);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto table = TableReader::open(path, *bytes);
+  if (!table) return std::unexpected(table.error());
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  while (true) {
+    const auto more = table->next();
+    if (!more) return std::unexpected(more.error());
+    if (!*more) break;
+    nlohmann::ordered_json row = nlohmann::ordered_json::object();
+    for (std::size_t i = 0; i < table->columns().size(); ++i)
+      if (!table->text(i).empty()) row[table->columns()[i]] = std::string(table->text(i));
+    rows.push_back(std::move(row));
+  }
+  return nlohmann::ordered_json{{"name", path}, {"rows", std::move(rows)}};
 }
 
 Expected<void> write_file(const std::string& path, const std::string& text) {

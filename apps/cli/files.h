@@ -4,12 +4,18 @@
 
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "units/error.h"
 
 namespace fareline::cli {
 
 // Errors: cannot be opened, is a folder, is above `most` bytes.
 Expected<std::string> read_file(const std::string& path, std::size_t most);
+
+// Returns the table (CSV or gzipped CSV) in a file as {"name": path, "rows": [{column: text}]}, empty cells left out.
+// Errors: as read_file and TableReader in truth/table.h.
+Expected<nlohmann::ordered_json> read_rows(const std::string& path);
 
 // Writes beside the target first and renames: nothing half-written stays behind. "-" is standard output.
 Expected<void> write_file(const std::string& path, const std::string& text);

@@ -71,9 +71,10 @@ Expected<Json> model_argument(const std::string& text) {
   return model;
 }
 
-// A document given as a path becomes the JSON in that file; anything else is a name.
+// A document given as a path becomes the JSON in that file, a table (CSV) its rows; anything else is a name.
 Expected<Json> document_argument(const std::string& text) {
   std::error_code code;
+  if (text.ends_with(".csv") || text.ends_with(".csv.gz")) return cli::read_rows(text);
   if (!text.ends_with(".json") && !std::filesystem::is_regular_file(text, code)) return Json(text);
   const auto document = cli::read_file(text, config_bytes);
   if (!document) return std::unexpected(document.error());
@@ -240,7 +241,8 @@ std::string group_of(const Input& input) {
                                      {"fleet", "Fleet"},
                                      {"plan", "Plan: what is left out is chosen"},
                                      {"blackboard", "Model and system: named ones, or numbers in their place"},
-                                     {"money", "Pace and money"}})
+                                     {"money", "Pace and money"},
+                                     {"prices", "Prices of an API"}})
     if (input.group == group) return title;
   return "Question";
 }

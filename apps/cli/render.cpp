@@ -20,7 +20,8 @@ std::string number(double value, const std::string& unit, int digits = 4) {
   static const std::pair<const char*, Dim> dims[] = {{"s", Seconds::dim},       {"B", Bytes::dim},         {"B/s", Bandwidth::dim},
                                                      {"FLOP", Flops::dim},      {"FLOP/s", FlopRate::dim}, {"W", Watts::dim},
                                                      {"J", Joules::dim},        {"USD/s", MoneyRate::dim}, {"USD", Dollars::dim},
-                                                     {"tok/s", TokenRate::dim}, {"1/s", Frequency::dim},   {"USD/B/s", StoragePrice::dim}};
+                                                     {"tok/s", TokenRate::dim}, {"1/s", Frequency::dim},   {"USD/B/s", StoragePrice::dim},
+                                                     {"USD/tok", TokenPrice::dim}};
   for (const auto& [name, dim] : dims)
     if (unit == name) return to_text(value, dim, digits);
   const bool whole = value == std::floor(value) && std::abs(value) < 1e9;  // a count is written in full

@@ -139,6 +139,7 @@ std::span<const Question> questions() {
       {"list", "what the catalogue holds", "systems", list_inputs, answer_list},
       {"show", "one thing of the catalogue, each value with its source", "chip h100-sxm", show_inputs, answer_show},
       tiers_question(),
+      bill_question(),
       balance_question(),
       departures_question(),
       racks_question(),

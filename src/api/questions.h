@@ -23,6 +23,7 @@ Expected<nlohmann::ordered_json> answer_show(Inputs& inputs, const Catalogue& ca
 
 Question tiers_question();
 Question simulate_question();
+Question bill_question();
 // The rows of the questions of the blackboard.
 Question balance_question();
 Question departures_question();

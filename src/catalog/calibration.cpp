@@ -118,10 +118,12 @@ Band read_band(Fields& bands, std::string_view key) {
 
 // The shortest text in a usual unit that reads back as the same bits.
 std::string exact_text(Seconds value) {
-  for (const auto& [unit_text, unit] : {std::pair{"us", unit::us}, std::pair{"ms", unit::ms}}) {
-    const std::string text = fmt::format("{} {}", value.in(unit), unit_text);
-    if (const auto read = parse_quantity(text, Seconds::dim); read && *read == value.coherent()) return text;
-  }
+  for (int digits = 1; digits <= 17; ++digits)
+    for (const auto& [unit_text, unit] : {std::pair{"us", unit::us}, std::pair{"ms", unit::ms}, std::pair{"ns", unit::ns}}) {
+      const std::string number = fmt::format("{:.{}g}", value.in(unit), digits), text = number + " " + unit_text;
+      if (number.find('e') != std::string::npos) continue;
+      if (const auto read = parse_quantity(text, Seconds::dim); read && *read == value.coherent()) return text;
+    }
   return fmt::format("{} s", value.coherent());
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -138,31 +139,55 @@ std::expected<EngineFit, std::string> fit_engine(const Catalogue& catalogue, con
                                                  const EngineFitOptions& options) {
   Fitter fitter{.catalogue = catalogue, .calibration = measured, .options = options, .models = {}, .cases = {}};
   std::map<std::string, int> groups;
+  std::map<std::string, std::size_t> reasons;
+  std::set<std::string> seen;
   for (const ServingRow& row : rows) {
     const ServingSetup& s = row.setup;
-    if (!row.refusal.empty() || s.layout_open || s.load == Load::batch) continue;
-    const auto system = catalogue.system(s.system);
-    if (!system) continue;
-    const std::string key = s.model + s.config;
-    auto model = fitter.models.find(key);
-    if (model == fitter.models.end()) {
-      auto read = s.config.empty() ? catalogue.model(s.model) : read_model(s.model, s.config);
-      if (!read) continue;
-      model = fitter.models.emplace(key, std::move(*read)).first;
-    }
-    const std::string group = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", key, s.system, s.layout.tp, s.layout.dp, s.layout.ep, s.prompt,
-                                          s.output, s.prefill.has_value());
-    const int fold = groups.emplace(group, static_cast<int>(groups.size())).first->second;
-    fitter.cases.push_back(
-        {.row = &row, .model = &model->second, .system = *system, .fold = options.folds > 0 ? fold % options.folds : -1});
+    const auto use = [&]() -> std::string {
+      if (!row.refusal.empty()) return row.refusal;
+      if (s.layout_open) return "its layout is not stated";
+      if (s.load == Load::batch) return "nobody queues in a static batch";
+      const auto system = catalogue.system(s.system);
+      if (!system) return "the system is unknown";
+      if (options.subject && !options.subject->of(system->chip)) return "of another chip";
+      if (options.subject && !options.subject->under(s.stack, s.version)) return "of another stack";
+      const std::string key = s.model + s.config;
+      auto model = fitter.models.find(key);
+      if (model == fitter.models.end()) {
+        auto read = s.config.empty() ? catalogue.model(s.model) : read_model(s.model, s.config);
+        if (!read) return "the model is unknown";
+        model = fitter.models.emplace(key, std::move(*read)).first;
+      }
+      const std::string group = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", key, s.system, s.layout.tp, s.layout.dp, s.layout.ep, s.prompt,
+                                            s.output, s.prefill.has_value());
+      const auto number = [](const auto& value) { return value ? value->coherent() : 0.0; };
+      const ServingMeasured& m = row.measured;
+      if (!seen.insert(fmt::format("{}|{}|{}|{}|{}", group, s.sequences, number(m.tpot), number(m.ttft), number(m.throughput))).second)
+        return "the same measurement again";
+      Case c{.row = &row, .model = &model->second, .system = *system};
+      if (!fitter.errors(c, 1)) return "it is not predicted with these kernels";
+      const int fold = groups.emplace(group, static_cast<int>(groups.size())).first->second;
+      c.fold = options.folds > 0 ? fold % options.folds : -1;
+      fitter.cases.push_back(std::move(c));
+      return {};
+    };
+    if (std::string why = use(); !why.empty()) ++reasons[std::move(why)];
   }
-  std::erase_if(fitter.cases, [&](const Case& c) { return !fitter.errors(c, 1); });
   if (fitter.cases.empty()) return std::unexpected("no row of serving measurements is predicted with these kernels");
+  EngineFit fit;
+  for (const auto& [reason, count] : reasons) fit.refused.push_back({reason, count});
+  std::stable_sort(fit.refused.begin(), fit.refused.end(), [](const Refusal& a, const Refusal& b) { return a.rows > b.rows; });
+  std::set<std::string> models;
+  for (const Case& c : fitter.cases) models.insert(c.model->name);
+  fit.models.assign(models.begin(), models.end());
+  const auto told = [&](int done) {
+    if (options.progress) options.progress(done, 1 + options.folds, fitter.cases.size());
+  };
+  told(0);
   Point start;
   for (std::size_t k = 0; k < parameter_count; ++k) start[k] = parameters[k].start;
   const Point all = fitter.search(start, 0.4, -2);
 
-  EngineFit fit;
   std::array<std::vector<double>, metric_count> logs;
   std::array<std::vector<Comparison>, metric_count> fitted, left_out;
   const auto tell = [&](int fold, auto& into, bool keep_logs) {
@@ -179,6 +204,7 @@ std::expected<EngineFit, std::string> fit_engine(const Catalogue& catalogue, con
     }
   };
   for (int fold = 0; fold < options.folds; ++fold) {
+    told(1 + fold);
     const Point p = fitter.search(all, 0.1, fold);
     fitter.calibration.engine = overhead(p);
     tell(fold, left_out, true);
@@ -195,7 +221,8 @@ std::expected<EngineFit, std::string> fit_engine(const Catalogue& catalogue, con
   fit.ttft = band_of(logs[static_cast<std::size_t>(Metric::ttft)]);
   const Band throughput = band_of(logs[static_cast<std::size_t>(Metric::throughput)]);
   // Tables without throughput: what the user waits for is TPOT.
-  fit.throughput = logs[static_cast<std::size_t>(Metric::throughput)].empty() ? Band{1 / fit.tpot.high, 1 / fit.tpot.low} : throughput;
+  fit.throughput = logs[static_cast<std::size_t>(Metric::throughput)].empty() ? Band{rounded(1 / fit.tpot.high), rounded(1 / fit.tpot.low)}
+                                                                                           : throughput;
   return fit;
 }
 

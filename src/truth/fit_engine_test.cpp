@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "truth/fit_engine.h"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 namespace fareline {
@@ -42,6 +44,38 @@ TEST(EngineFit, FindsTheOverheadsThatRowsWereMadeWith) {
   EXPECT_NEAR(fit->engine.prompt.in(unit::ms), 45, 5);
   EXPECT_LE(fit->tpot.low, 1);
   EXPECT_GE(fit->tpot.high, 1);
+}
+
+TEST(EngineFit, UsesEachMeasurementOfItsChipAndEngineOnce) {
+  const Catalogue& catalogue = Catalogue::built_in();
+  const Calibration truth = *catalogue.calibration("hopper-vllm");
+  std::vector<ServingRow> rows = rows_of(truth);
+  rows.resize(3);
+  rows.push_back(rows.back());
+  rows.push_back(rows.back());
+  rows.back().setup.system = "hgx-b200";
+  rows.push_back(rows.front());
+  rows.back().setup.stack = "sglang";
+  const auto fit = fit_engine(catalogue, truth, rows, {.folds = 0, .subject = *fit_subject(catalogue, "h100-sxm", "vllm")});
+  ASSERT_TRUE(fit.has_value()) << fit.error();
+  EXPECT_EQ(fit->rows, 3u);
+  std::map<std::string, std::size_t> refused;
+  for (const Refusal& r : fit->refused) refused[r.reason] = r.rows;
+  EXPECT_EQ(refused,
+            (std::map<std::string, std::size_t>{{"of another chip", 1}, {"of another stack", 1}, {"the same measurement again", 1}}));
+}
+
+TEST(FitSubject, IsAChipOrItsFamilyUnderAVersionOrAny) {
+  const Catalogue& catalogue = Catalogue::built_in();
+  const auto one = fit_subject(catalogue, "hopper", "trtllm-1.0");
+  ASSERT_TRUE(one.has_value());
+  EXPECT_TRUE(one->of(*catalogue.chip("h200-sxm")));
+  EXPECT_FALSE(one->of(*catalogue.chip("b200-sxm")));
+  EXPECT_TRUE(one->under("trtllm", "1.0.0rc3"));
+  EXPECT_FALSE(one->under("trtllm", "1.1.0"));
+  EXPECT_FALSE(one->under("trtllm", ""));
+  EXPECT_TRUE(fit_subject(catalogue, "b200-sxm", "trtllm")->under("trtllm", ""));
+  EXPECT_FALSE(fit_subject(catalogue, "b2000", "trtllm").has_value());
 }
 
 TEST(EngineFit, SaysWhenNoRowIsPredicted) {

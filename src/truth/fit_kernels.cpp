@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "truth/fit_subject.h"
 #include "truth/kernel_predict.h"
 #include "truth/least_squares.h"
 #include "units/elementary.h"
@@ -20,7 +21,7 @@ struct Sample {
   KernelTask task;
   const System* system = nullptr;
   double measured = 0;
-  std::string_view table;
+  std::string_view table, version;
 };
 
 // One number of an entry, as the solver sees it.
@@ -185,15 +186,6 @@ KernelFit fitted(const Group& group, const Efficiency& base, const KernelFitRequ
   return fit;
 }
 
-struct Stack {
-  std::string_view engine, version;  // "trtllm", "1.0"
-};
-Stack stack_of(std::string_view text) {
-  const auto dash = text.rfind('-');
-  if (dash == std::string_view::npos || dash + 1 >= text.size() || text[dash + 1] < '0' || text[dash + 1] > '9') return {text, ""};
-  return {text.substr(0, dash), text.substr(dash + 1)};
-}
-
 // Libraries whose kernels every engine may call.
 bool serves_any(std::string_view stack) { return stack == "nccl" || stack == "pytorch"; }
 
@@ -201,14 +193,8 @@ bool serves_any(std::string_view stack) { return stack == "nccl" || stack == "py
 
 Expected<KernelFits> fit_kernels(const Catalogue& catalogue, std::span<const KernelTiming> rows, const KernelFitRequest& request,
                                  const FitProgress& progress) {
-  const bool family = std::find(chip_families.begin(), chip_families.end(), request.chip) != chip_families.end();
-  if (!family)
-    if (const auto chip = catalogue.chip(request.chip); !chip) {
-      Error error = chip.error();
-      error.remedy += " (or a family: hopper, blackwell)";
-      return std::unexpected(std::move(error).within("--chip"));
-    }
-  const Stack stack = stack_of(request.stack);
+  const auto subject = fit_subject(catalogue, request.chip, request.stack);
+  if (!subject) return std::unexpected(subject.error());
   KernelFits out{.calibration = request.base, .rows = rows.size()};
   KernelTasks tasks(catalogue);
   std::map<std::string, std::size_t> reasons;
@@ -227,13 +213,13 @@ Expected<KernelFits> fit_kernels(const Catalogue& catalogue, std::span<const Ker
       continue;
     }
     const Chip& chip = (*system)->chip;
-    if (family ? chip.family != request.chip : chip.name != request.chip) {
+    if (!subject->of(chip)) {
       other_chips.insert(chip.name);
       refuse("of another chip");
       continue;
     }
-    const bool library = serves_any(row.setup.stack) && row.setup.stack != stack.engine;
-    if (!library && (row.setup.stack != stack.engine || !row.setup.version.starts_with(stack.version))) {
+    const bool library = serves_any(row.setup.stack) && row.setup.stack != subject->engine;
+    if (!library && !subject->under(row.setup.stack, row.setup.version)) {
       other_stacks.insert(row.setup.version.empty() ? row.setup.stack : row.setup.stack + "-" + row.setup.version);
       refuse("of another stack");
       continue;
@@ -247,10 +233,9 @@ Expected<KernelFits> fit_kernels(const Catalogue& catalogue, std::span<const Ker
       refuse("faster than memory and multipliers allow, so out of a cache");
       continue;
     }
-    const bool whole_mixer = std::holds_alternative<MixerRun>(row.setup.run);
-    const KernelPart& first = task->parts.front();
-    const auto key = whole_mixer ? std::pair{Kernel::sparse_index, row.setup.format} : std::pair{first.kernel, first.kept};
-    (library ? libraries : own)[key].push_back({std::move(*task), *system, row.measured.coherent(), row.table});
+    const auto key = entry_of(row.setup, *task);
+    (library ? libraries : own)[key].push_back({std::move(*task), *system, row.measured.coherent(), row.table,
+                                                 library ? std::string_view() : row.setup.version});
   }
   for (auto& [key, samples] : libraries) {
     const bool has_own = std::any_of(own.begin(), own.end(), [&](const auto& o) { return o.first.first == key.first; });
@@ -292,6 +277,7 @@ Expected<KernelFits> fit_kernels(const Catalogue& catalogue, std::span<const Ker
     for (const auto& [key, samples] : own)
       if ((key.first == Kernel::sparse_index) == mixers) order.push_back(key);
   std::map<Kernel, std::vector<Format>> formats_fitted;
+  std::set<std::string_view> versions;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const auto& [kernel, format] = order[i];
     const std::vector<Sample>& samples = own.at(order[i]);
@@ -301,7 +287,10 @@ Expected<KernelFits> fit_kernels(const Catalogue& catalogue, std::span<const Ker
     entry = out.fits.back().efficiency;
     formats_fitted[kernel].push_back(format);
     out.used += samples.size();
+    for (const Sample& s : samples)
+      if (!s.version.empty()) versions.insert(s.version);
   }
+  for (const std::string_view version : versions) out.versions += (out.versions.empty() ? "" : ", ") + std::string(version);
   // Formats that multiply and stream alike take bf16's entry where that was fitted and they were not.
   for (const auto& [kernel, formats_of] : formats_fitted) {
     auto& row = out.calibration.kernels[static_cast<std::size_t>(kernel)];

@@ -36,6 +36,7 @@ struct KernelFits {
   std::vector<KernelFit> fits;
   std::vector<Refusal> refused; // rows that were not used, most first
   std::size_t rows = 0, used = 0;
+  std::string versions;         // of the stack, whose timings were used: "1.0.0, 1.1.0"
 };
 
 // Told before each kind of kernel is fitted: `done` of `total`.

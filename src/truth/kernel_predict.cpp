@@ -204,6 +204,11 @@ std::expected<KernelTask, std::string> KernelTasks::task(const KernelSetup& setu
   return task;
 }
 
+std::pair<Kernel, Format> entry_of(const KernelSetup& setup, const KernelTask& task) {
+  if (std::holds_alternative<MixerRun>(setup.run)) return {Kernel::sparse_index, setup.format};
+  return {task.parts.front().kernel, task.parts.front().kept};
+}
+
 Seconds part_time(const KernelPart& part, const System& system, const Efficiency& efficiency) {
   if (part.kind >= OperatorKind::all_reduce) {
     const RankGroup group = rank_group(system, part.ranks, 1, efficiency);

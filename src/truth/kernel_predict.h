@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catalog/catalog.h"
@@ -45,6 +46,9 @@ class KernelTasks {
   std::map<std::string, std::expected<System, std::string>> systems_;  // pointers into it are handed out
   std::map<std::string, Model> models_;
 };
+
+// Returns the entry of a calibration whose evidence a timing is: of its first operator, of a mixer whole the indexer's.
+std::pair<Kernel, Format> entry_of(const KernelSetup& setup, const KernelTask& task);
 
 // Returns the time of a part on `system` at an efficiency.
 Seconds part_time(const KernelPart& part, const System& system, const Efficiency& efficiency);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "plot/bars.h"
 #include "plot/comparison.h"
@@ -75,14 +76,20 @@ Json to_json(const KernelValidation& v, const std::vector<std::string>& files) {
   for (const Refusal& r : v.refused) refused[r.reason] = r.rows;
   std::size_t under = 0;
   for (const Comparison& c : v.comparisons) under += c.predicted < c.bound;
-  for (const KernelErrorGroup& g : v.groups) groups.push_back({{"by", g.by}, {"name", g.name}, {"time", json_of(g.error)}});
+  const auto json = [](const KernelErrorGroup& g) {
+    Json error = json_of(g.error);
+    if (g.error.count > 0) error["banded_share"] = g.band_share;
+    if (g.band_share == 0) error.erase("coverage");
+    return error;
+  };
+  for (const KernelErrorGroup& g : v.groups) groups.push_back({{"by", g.by}, {"name", g.name}, {"time", json(g)}});
   Json answer{{"rows", v.rows.size()},
               {"predicted", v.comparisons.size() + v.impossible.size()},
               {"refused", std::move(refused)},
               {"refused_share", refused_share(v)},
               {"below_floor", under},
               {"measured_beyond_physics", v.impossible.size()},
-              {"time", json_of(v.all.error)},
+              {"time", json(v.all)},
               {"groups", std::move(groups)}};
   return {{"question", "validate"},
           {"inputs", {{"files", files}, {"kernels", true}}},
@@ -150,14 +157,16 @@ Expected<std::string> to_csv(const KernelValidation& v) {
   for (const char* name : {"row", "table", "kernel", "format", "chip", "engine", "version", "kernel_source", "shape"})
     table.columns.push_back(plot::text_column(name, {}));
   const std::size_t texts = table.columns.size();
-  for (const char* name : {"predicted_s", "bound_s", "measured_s"}) table.columns.push_back(plot::number_column(name, {}, {}));
+  for (const char* name : {"predicted_s", "low_s", "high_s", "bound_s", "measured_s"})
+    table.columns.push_back(plot::number_column(name, {}, {}));
   for (const Comparison& c : v.comparisons) {
     const KernelTiming& row = v.rows[c.row];
     const KernelSetup& s = row.setup;
     const std::string cells[] = {row.id,  row.table, std::string(name(s.kernel)), std::string(name(s.format)), place(s), s.stack,
                                  s.version, s.source, shape_text(s)};
     for (std::size_t i = 0; i < texts; ++i) table.columns[i].texts.push_back(cells[i]);
-    const double numbers[] = {c.predicted, c.bound, c.measured};
+    const double none = std::numeric_limits<double>::quiet_NaN();  // of an entry that states no band
+    const double numbers[] = {c.predicted, c.high > 0 ? c.low : none, c.high > 0 ? c.high : none, c.bound, c.measured};
     for (std::size_t i = 0; i < std::size(numbers); ++i) table.columns[texts + i].numbers.coherent.push_back(numbers[i]);
   }
   return plot::csv(table);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "truth/serving_rows.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -94,6 +95,12 @@ std::string_view name(Load load) {
 }
 
 std::span<const ServingTable> serving_tables() { return tables; }
+
+Expected<bool> holds_serving(const std::string& file, std::string_view bytes) {
+  const auto table = TableReader::open(file, bytes);
+  if (!table) return std::unexpected(table.error());
+  return std::any_of(table_formats.begin(), table_formats.end(), [&](const KnownTable& f) { return table->has_all(f.table.columns); });
+}
 
 Expected<std::vector<ServingRow>> read_serving_rows(std::string file, std::string_view bytes) {
   auto table = TableReader::open(std::move(file), bytes);

@@ -87,6 +87,9 @@ struct ServingTable {
 };
 std::span<const ServingTable> serving_tables();
 
+// Whether the header of `bytes` is that of a table of serving measurements. Errors: what TableReader refuses.
+Expected<bool> holds_serving(const std::string& file, std::string_view bytes);
+
 // Reads every row of a table, refused ones with their reason, in the table's order. Which table it is, its header tells.
 // Errors: a header of no known table (the nearest one's missing columns are named), all that TableReader refuses.
 Expected<std::vector<ServingRow>> read_serving_rows(std::string file, std::string_view bytes);

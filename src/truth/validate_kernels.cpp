@@ -90,6 +90,11 @@ KernelValidation validate_kernels(const Catalogue& catalogue, std::vector<Kernel
     }
     const Seconds predicted = task_time(*task, **system, **by);
     Comparison c{.row = i, .predicted = predicted.coherent(), .bound = task->floor.coherent(), .measured = row.measured.coherent()};
+    const auto [kernel, format] = entry_of(row.setup, *task);
+    if (const Evidence& evidence = (*by)->at(kernel, format).evidence; evidence.rows > 0) {
+      c.low = std::max(c.bound, c.predicted * evidence.band.low);
+      c.high = c.predicted * evidence.band.high;
+    }
     for (auto& key : groups_of(row.setup)) groups[std::move(key)].push_back(c);
     v.comparisons.push_back(c);
   }

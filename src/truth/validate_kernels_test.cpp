@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "catalog/embedded.h"
 #include "truth/kernel_predict.h"
 
 namespace fareline {
@@ -73,6 +74,32 @@ TEST(KernelValidation, LeavesOutWhatIsFasterThanPhysicsAndSaysWhy) {
   EXPECT_TRUE(to_csv(v).has_value());
   EXPECT_TRUE(to_svg(v).has_value());
   EXPECT_FALSE(to_svg(validate_kernels(catalogue(), {})).has_value());
+}
+
+TEST(KernelValidation, CountsWhatLiesInTheBandsOfEntriesThatStateOne) {
+  // Timings 20, 10 and 0% above and 10 and 20% below the estimate, in a band of 15% about it: three of five.
+  Calibration c = *catalogue().calibration("hopper-vllm");
+  c.name = "banded";
+  for (auto& row : c.kernels)
+    for (Efficiency& e : row) e.evidence = {};
+  c.kernels[static_cast<std::size_t>(Kernel::gemm)][static_cast<std::size_t>(Format::bf16)].evidence = {
+      .rows = 5, .tables = "made", .median_error = 0.1, .band = {0.85, 1.15}};
+  auto files = std::vector<std::pair<std::string, std::string>>{{"calibrations/banded.json", write_calibration(c)}};
+  for (const EmbeddedFile& file : embedded_files())
+    if (file.path == "chips/h100-sxm.json" || file.path == "systems/hgx-h100.json") files.emplace_back(file.path, file.text);
+  const auto own = Catalogue::read(files);
+  ASSERT_TRUE(own.has_value()) << own.error().line();
+  const auto rows = one_of_each();
+  const KernelValidation alone = validate_kernels(*own, rows, "banded");
+  std::vector<KernelTiming> about = {rows[4]};
+  for (const double factor : {1.2, 1.1, 1.0, 0.9, 0.8}) {
+    about.push_back(rows[0]);
+    about.back().measured = factor * alone.comparisons[0].predicted * unit::s;
+  }
+  const KernelValidation v = validate_kernels(*own, about, "banded");
+  EXPECT_NEAR(v.all.error.coverage, 3 / 5.0, 1e-12);
+  EXPECT_NEAR(v.all.band_share, 5 / 6.0, 1e-12);
+  EXPECT_FALSE(to_json(validate_kernels(*own, {rows[4]}, "banded"), {})["answer"]["time"].contains("coverage"));
 }
 
 TEST(KernelTasks, OfAWholeMixerHoldItsProductsAttentionAndIndexer) {

@@ -24,6 +24,7 @@ std::string number(double value, const std::string& unit, int digits = 4) {
                                                      {"USD/tok", TokenPrice::dim}};
   for (const auto& [name, dim] : dims)
     if (unit == name) return to_text(value, dim, digits);
+  if (unit == "tok" && std::abs(value) >= 1e9) return to_text(value, Tokens::dim, digits);
   const bool whole = value == std::floor(value) && std::abs(value) < 1e9;  // a count is written in full
   const std::string text = number_text(value, whole ? 10 : digits);
   return unit == "1" || unit.empty() ? text : text + " " + unit;

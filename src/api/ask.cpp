@@ -146,6 +146,10 @@ std::span<const Question> questions() {
       speed_question(),
       lecture_question(),
       simulate_question(),
+      pipeline_question(),
+      lifetime_question(),
+      capacity_question(),
+      reversible_question(),
   });
   return table;
 }

@@ -33,5 +33,10 @@ Question lecture_question();
 
 // The pictures of the figures of the lecture that name one: file name and SVG. Errors: a figure that cannot be answered or drawn.
 Expected<std::vector<std::pair<std::string, std::string>>> lecture_plots(const Catalogue& catalogue);
+// The rows of the questions on pipelines, memory and training.
+Question pipeline_question();
+Question lifetime_question();
+Question capacity_question();
+Question reversible_question();
 
 }  // namespace fareline

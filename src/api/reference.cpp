@@ -271,6 +271,10 @@ constexpr auto shown_questions = std::to_array<Shown>({
     {"simulate", "simulate",
      R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "tp": 1, "rate": "20 1/s", "prompt": "2048", "output": "256",
          "requests": 1000})"},
+    {"pipeline", "pipeline", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100"})"},
+    {"lifetime", "lifetime", R"({"model": "openai/gpt-oss-20b"})"},
+    {"capacity", "capacity", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "stages": 2})"},
+    {"reversible", "reversible", R"({"model": "openai/gpt-oss-20b"})"},
 });
 
 std::string_view asked_question(std::string_view question) {

@@ -68,4 +68,35 @@ Expected<void> write_file(const std::string& path, const std::string& text) {
   return {};
 }
 
+StreamedFile::StreamedFile(std::string path) : path_(std::move(path)), file_(std::fopen((path_ + ".part").c_str(), "wb")) {}
+
+StreamedFile::~StreamedFile() {
+  if (!file_) return;
+  std::fclose(file_);
+  std::error_code code;
+  std::filesystem::remove(path_ + ".part", code);
+}
+
+void StreamedFile::write(std::string_view text) {
+  if (file_ && std::fwrite(text.data(), 1, text.size(), file_) != text.size()) failed_ = true;
+}
+
+Expected<void> StreamedFile::opened() const {
+  if (!file_) return fail(path_, "cannot be written", "check the folder and its permissions");
+  return {};
+}
+
+Expected<void> StreamedFile::keep() {
+  if (const auto open = opened(); !open) return open;
+  failed_ = std::fclose(file_) != 0 || failed_;
+  file_ = nullptr;
+  std::error_code code;
+  if (!failed_) std::filesystem::rename(path_ + ".part", path_, code);
+  if (failed_ || code) {
+    std::filesystem::remove(path_ + ".part", code);
+    return fail(path_, "cannot be written", "check the space on the disk");
+  }
+  return {};
+}
+
 }  // namespace fareline::cli

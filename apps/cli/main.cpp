@@ -20,6 +20,7 @@
 #include "files.h"
 #include "measure.h"
 #include "render.h"
+#include "simulate.h"
 #include "validate.h"
 
 namespace {
@@ -45,6 +46,7 @@ struct Arguments {
   std::vector<std::string> vary, set;
   std::string plot, plots, csv, data;
   bool json = false, explain = false;
+  cli::SimulateArguments simulate;
 };
 
 // A model given as a path becomes its text; a folder holds config.json and perhaps hf_quant_config.json.
@@ -83,6 +85,7 @@ Expected<Json> document_argument(const std::string& text) {
 
 Expected<Json> argument_value(const std::string& question, const std::string& name, const std::string& text) {
   if (name == "model") return model_argument(text);
+  if (name == "traffic" && !text.ends_with(".json")) return Json(text);  // a trace is read while it is simulated
   if (const Question* row = question_named(question))
     for (const Input& input : row->inputs)
       if (input.name == name && input.kind == InputKind::document) return document_argument(text);
@@ -164,11 +167,15 @@ int answer(const std::string& question, const Arguments& arguments) {
     own["inputs"] = std::move(inner);
     asked["inputs"] = std::move(own);
   }
+  bool interrupted = false;
+  const auto ask_of = [&](const Catalogue& catalogue) {
+    return question == "simulate" ? cli::simulate(asked, catalogue, arguments.simulate, interrupted) : ask(asked, catalogue);
+  };
   auto answered = [&]() -> Expected<Json> {
-    if (arguments.data.empty()) return ask(asked, Catalogue::built_in());
+    if (arguments.data.empty()) return ask_of(Catalogue::built_in());
     const auto catalogue = overlaid(arguments.data);
     if (!catalogue) return std::unexpected(catalogue.error());
-    return ask(asked, *catalogue);
+    return ask_of(*catalogue);
   }();
   if (!answered) {
     Error error = answered.error();
@@ -190,10 +197,11 @@ int answer(const std::string& question, const Arguments& arguments) {
   if (!arguments.plots.empty())
     if (const auto written = write_plots(arguments.plots, Catalogue::built_in()); !written) return complain(written.error());
   if (arguments.plot == "-" || arguments.csv == "-") return 0;
+  const int status = interrupted ? 130 : 0;  // as shells report SIGINT
   const std::string text =
       arguments.json ? answered->dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : cli::rendered(*answered, arguments.explain);
   std::fwrite(text.data(), 1, text.size(), stdout);
-  return 0;
+  return status;
 }
 
 // Answers one question a line, as it comes.
@@ -354,6 +362,7 @@ int main(int argc, char** argv) {
       if (question.name == "cost" || question.name == "step") command.remove_option(command.get_option_no_throw("--explain"));
       if (!catalogue) command.add_flag("--explain", arguments.explain, "show where every number comes from");
     }
+    if (question.name == "simulate") cli::add_simulate_options(command, arguments.simulate);
     if (question.plot)
       command.add_option("--plot", arguments.plot, "write the picture as SVG here (- for standard output)")->type_name("FILE");
     command.add_flag("--json", arguments.json, "answer as JSON");

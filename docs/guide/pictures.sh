@@ -40,6 +40,8 @@ picture reversible reversible --layers 80 --hidden 8192
 picture tiers tiers --model meta-llama/Llama-3.1-70B --system hgx-h100 --context 8192
 picture bill bill --input 8000 --cached 4000 --output 1000 --input-price "0.56 USD/Mtok" --cached-price "0.28 USD/Mtok" --output-price "1.68 USD/Mtok" \
   --model deepseek-ai/DeepSeek-V3.2 --system gb200-nvl72
+picture simulate simulate --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --traffic markov:4,0.1,60s --rate 2/s \
+  --prompt lognormal:1024,0.8 --output lognormal:256,1.0 --requests 5000 --find-capacity
 picture calibration sweep step "${llama[@]}" --vary batch=1..256 --context 1024
 picture measure sweep step --data example --model Qwen/Qwen3-0.6B --system my-machine --vary batch=1..64 --context 512
 picture add-a-chip sweep cost --data example --model meta-llama/Llama-3.1-70B --system twice-h100-8 --stack vllm --tp 8 "${chat[@]}" --concurrency 64 \

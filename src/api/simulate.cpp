@@ -47,6 +47,20 @@ class Nothing : public Surroundings {
   bool go_on(const Totals& totals, const Save&) override { return totals.events < most_events_unwatched; }
 };
 
+// Every event until the end, or until the surroundings have enough.
+Expected<void> take_all(Simulation& simulation, const Traffic& traffic, Surroundings& around, const Surroundings::Save& save,
+                        Simulated& run) {
+  while (simulation.advance(65'536)) {
+    if (around.go_on(simulation.totals(), save)) continue;
+    run.complete = false;
+    break;
+  }
+  if (const Error* error = traffic.failed()) return std::unexpected(*error);
+  run.totals = simulation.totals();
+  run.measures.end(run.totals.now);
+  return {};
+}
+
 Expected<Json> answered(Inputs& inputs, const Catalogue& catalogue, Surroundings& around) {
   auto scenario = read_scenario(inputs, catalogue, around);
   if (!scenario) return std::unexpected(scenario.error());
@@ -57,6 +71,7 @@ Expected<Json> answered(Inputs& inputs, const Catalogue& catalogue, Surroundings
   }
   const auto run = simulated(*scenario, around);
   if (!run) return std::unexpected(run.error());
+  if (const auto told = around.over(*scenario, *run); !told) return std::unexpected(told.error());
   Json result = simulation_answer(*scenario, *run);
   if (inputs.text("find_capacity") == "yes" && run->complete) {
     const double share = inputs.number("attainment").value_or(0.99);
@@ -64,6 +79,7 @@ Expected<Json> answered(Inputs& inputs, const Catalogue& catalogue, Surroundings
     if (!capacity) return std::unexpected(capacity.error());
     result["answer"]["capacity"] = capacity_answer(*capacity, share);
     result["answer"]["figures"].push_back(capacity_figure(*capacity, scenario->objectives));
+    if (!capacity->complete) result["warnings"].push_back("the search for the load at which the objectives break was stopped");
   }
   return result;
 }
@@ -75,40 +91,44 @@ Expected<Json> answer_simulate(Inputs& inputs, const Catalogue& catalogue) {
 
 }  // namespace
 
-Expected<Simulated> simulated(const Scenario& scenario, Surroundings& around, double faster) {
-  auto traffic = scenario.traffic.make(around, faster);
+Expected<Simulated> simulated(const Scenario& scenario, Surroundings& around) {
+  auto traffic = scenario.traffic.make(around);
   if (!traffic) return std::unexpected(traffic.error());
   Simulated run{.measures = Measures(scenario.fleet, scenario.objectives)};
-  Both observer(run.measures, faster == 1 ? around.observer() : nullptr);
-  std::string_view bytes = faster == 1 ? around.checkpoint() : std::string_view{};
+  Both observer(run.measures, around.observer());
+  const std::string_view bytes = around.checkpoint();
   auto simulation = [&]() -> Expected<Simulation> {
     if (bytes.empty()) return Simulation::start(scenario.fleet, **traffic, observer);
     Archive archive(bytes);
-    std::string state;
-    archive(state);
+    std::string asked, state;
+    archive(asked, state);
     run.measures.archive(archive);
     if (archive.failed() || !archive.at_end())
       return fail("checkpoint", "is damaged or cut short", "resume from one that was written whole");
+    if (asked != scenario.asked) return fail("checkpoint", "was taken of another run", "resume with the inputs that run was started with");
     return Simulation::resume(scenario.fleet, **traffic, observer, state);
   }();
   if (!simulation) return std::unexpected(simulation.error());
   const auto save = [&]() -> Expected<std::string> {
     auto state = simulation->checkpoint();
     if (!state) return state;
-    std::string all;
+    std::string all, asked = scenario.asked;
     Archive archive(all);
-    archive(*state);
+    archive(asked, *state);
     run.measures.archive(archive);
     return all;
   };
-  while (simulation->advance(65'536)) {
-    if (around.go_on(simulation->totals(), save)) continue;
-    run.complete = false;
-    break;
-  }
-  if (const Error* error = (*traffic)->failed()) return std::unexpected(*error);
-  run.totals = simulation->totals();
-  run.measures.end(run.totals.now);
+  if (const auto ended = take_all(*simulation, **traffic, around, save, run); !ended) return std::unexpected(ended.error());
+  return run;
+}
+
+Expected<Simulated> simulated_at(const Scenario& scenario, Surroundings& around, double faster) {
+  auto traffic = scenario.traffic.make(around, faster);
+  if (!traffic) return std::unexpected(traffic.error());
+  Simulated run{.measures = Measures(scenario.fleet, scenario.objectives)};
+  auto simulation = Simulation::start(scenario.fleet, **traffic, run.measures);
+  if (!simulation) return std::unexpected(simulation.error());
+  if (const auto ended = take_all(*simulation, **traffic, around, {}, run); !ended) return std::unexpected(ended.error());
   return run;
 }
 

@@ -19,6 +19,9 @@
 
 namespace fareline {
 
+struct Scenario;
+struct Simulated;
+
 // What a run may use of the machine it runs on; by default nothing. All of it inline: apps, which have RTTI, derive from it, and this layer
 // has none.
 class Surroundings {
@@ -28,13 +31,16 @@ class Surroundings {
   virtual Expected<std::unique_ptr<ByteSource>> open(const std::string& path) {
     return fail(in_quotes(path), "is a file, and there are none here", "give the rows of a trace as a list, or a law");
   }
-  // Asked every 65,536 events; `save` gives the whole state as bytes, from which `checkpoint` goes on. false: stop, and report.
+  // Asked every 65,536 events, by several runs at once where `each` runs several; `save` gives the whole state as bytes, from which
+  // `checkpoint` goes on, and is empty where a run is one of many. false: stop, and report.
   using Save = std::function<Expected<std::string>()>;
   virtual bool go_on(const Totals& totals, const Save& save) { return (void)totals, (void)save, true; }
   // Told what happens, beside the measures of the answer.
   virtual Observer* observer() { return nullptr; }
   // The bytes of a state to go on from; empty: from the beginning.
   virtual std::string_view checkpoint() const { return {}; }
+  // The run asked for is over. Errors: what could not be written.
+  virtual Expected<void> over(const Scenario& scenario, const Simulated& run) { return (void)scenario, (void)run, Expected<void>(); }
   // Calls `one` with 0 to count - 1, in any order, perhaps several at once.
   virtual void each(std::size_t count, const std::function<void(std::size_t)>& one) {
     for (std::size_t i = 0; i < count; ++i) one(i);
@@ -59,6 +65,7 @@ struct Scenario {
   TrafficSource traffic;
   Workload usual;                                // mean lengths, and
   Frequency offered{};                           // requests a second, as far as they are known before the run
+  std::string asked;                             // the inputs as text: a checkpoint belongs to those it was taken with
   std::vector<std::string> warnings;
   std::optional<Infeasible> reason;              // why nothing can be run
   double chips() const;
@@ -71,8 +78,10 @@ struct Simulated {
   Measures measures;
   bool complete = true;
 };
-// Runs `scenario` with time running `faster`. Errors: those of the traffic, and of a checkpoint that does not belong to it.
-Expected<Simulated> simulated(const Scenario& scenario, Surroundings& around, double faster = 1);
+// Runs `scenario`. Errors: those of the traffic, and of a checkpoint that does not belong to it.
+Expected<Simulated> simulated(const Scenario& scenario, Surroundings& around);
+// The same with time running `faster`, one of many runs: from the beginning, told to nobody. Errors: those of the traffic.
+Expected<Simulated> simulated_at(const Scenario& scenario, Surroundings& around, double faster);
 
 // {"answer", "run", "explain", "warnings"} of a run.
 nlohmann::ordered_json simulation_answer(const Scenario& scenario, const Simulated& run);
@@ -88,6 +97,7 @@ struct Capacity {
   std::vector<LoadPoint> points;                 // by load
   std::optional<LoadPoint> most;                 // the largest found at which `share` of the requests keep the objectives
   bool open = false;                             // even the largest load tried keeps them
+  bool complete = true;                          // false: a run was stopped, and the search with it
 };
 // Searches by bisection over the same draws at every load. Errors: as simulated.
 Expected<Capacity> find_capacity(const Scenario& scenario, double share, Surroundings& around);

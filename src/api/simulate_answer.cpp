@@ -343,13 +343,19 @@ Json simulation_answer(const Scenario& s, const Simulated& run) {
   answer["figures"] = over_time(m.series);
   if (Json curves = distribution(m, s.objectives); !curves.is_null()) answer["figures"].push_back(std::move(curves));
 
+  const auto counted = [](std::uint64_t many, const char* one, const char* more) {
+    return many == 1 ? std::string(one) : fmt::format("{} {}", number_text(static_cast<double>(many), 10), more);
+  };
   const auto count_of = [&](Outcome o) { return t.outcomes[static_cast<std::size_t>(o)]; };
   if (const auto many = count_of(Outcome::too_long); many > 0)
-    warnings.push_back(fmt::format("{} requests are longer than the {} tokens a replica holds, and were refused", many,
+    warnings.push_back(fmt::format("{} longer than the {} tokens a replica holds, and refused",
+                                   counted(many, "one request is", "requests are"),
                                    number_text(static_cast<double>(pages) * plan.page_tokens, 10)));
-  if (const auto many = count_of(Outcome::turned_away); many > 0) warnings.push_back(fmt::format("{} requests found the queue full", many));
+  if (const auto many = count_of(Outcome::turned_away); many > 0)
+    warnings.push_back(fmt::format("{} found the queue full", counted(many, "one request", "requests")));
   if (const auto many = count_of(Outcome::empty); many > 0)
-    warnings.push_back(fmt::format("{} requests ask for no answer: their prompts are read, and count in throughput alone", many));
+    warnings.push_back(
+        fmt::format("{} for no answer: read, and counted in throughput alone", counted(many, "one request asks", "requests ask")));
   if (!run.complete) warnings.push_back(fmt::format("the run was stopped: {} requests were still in the system", t.in_system));
   Json list = Json::array();
   for (const std::string& w : warnings) list.push_back(w);

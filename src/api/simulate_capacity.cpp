@@ -15,8 +15,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Expected<LoadPoint> point_at(const Scenario& scenario, Surroundings& around, double faster) {
-  const auto run = simulated(scenario, around, faster);
+struct Tried {
+  LoadPoint point;
+  bool complete = true;
+};
+Expected<Tried> point_at(const Scenario& scenario, Surroundings& around, double faster) {
+  const auto run = simulated_at(scenario, around, faster);
   if (!run) return std::unexpected(run.error());
   const Measures& m = run->measures;
   // Who is turned away or too long for a replica has not kept them.
@@ -27,7 +31,7 @@ Expected<LoadPoint> point_at(const Scenario& scenario, Surroundings& around, dou
   else if (!scenario.traffic.law) point.offered = faster * scenario.offered;
   point.ttft_mean = m.ttft.sketch.mean(), point.ttft_p99 = m.ttft.sketch.percentile(0.99);
   point.tpot_mean = m.tpot.sketch.mean(), point.tpot_p99 = m.tpot.sketch.percentile(0.99);
-  return point;
+  return Tried{point, run->complete};
 }
 
 }  // namespace
@@ -36,11 +40,13 @@ Expected<Capacity> find_capacity(const Scenario& scenario, double share, Surroun
   Capacity capacity;
   // What is tried next depends on results alone, not on how many run at once.
   const auto try_all = [&](const std::vector<double>& loads) -> Expected<void> {
-    std::vector<std::optional<Expected<LoadPoint>>> found(loads.size());
+    if (!capacity.complete) return {};
+    std::vector<std::optional<Expected<Tried>>> found(loads.size());
     around.each(loads.size(), [&](std::size_t i) { found[i] = point_at(scenario, around, loads[i]); });
-    for (const auto& point : found) {
-      if (!*point) return std::unexpected(point->error());
-      capacity.points.push_back(**point);
+    for (const auto& tried : found) {
+      if (!*tried) return std::unexpected(tried->error());
+      if ((*tried)->complete) capacity.points.push_back((*tried)->point);
+      else capacity.complete = false;
     }
     std::stable_sort(capacity.points.begin(), capacity.points.end(),
                      [](const LoadPoint& a, const LoadPoint& b) { return a.faster < b.faster; });
@@ -55,21 +61,21 @@ Expected<Capacity> find_capacity(const Scenario& scenario, double share, Surroun
   std::vector<double> loads;
   for (int i = -4; i <= 3; ++i) loads.push_back(power(2.0, i));
   if (const auto tried = try_all(loads); !tried) return std::unexpected(tried.error());
-  for (int round = 0; round < 8 && edge() == 0; ++round)
+  for (int round = 0; round < 8 && edge() == 0 && capacity.complete; ++round)
     if (const auto tried = try_all({capacity.points.front().faster / 4, capacity.points.front().faster / 2}); !tried)
       return std::unexpected(tried.error());
-  for (int round = 0; round < 8 && edge() == capacity.points.size(); ++round)
+  for (int round = 0; round < 8 && edge() == capacity.points.size() && capacity.complete; ++round)
     if (const auto tried = try_all({capacity.points.back().faster * 2, capacity.points.back().faster * 4}); !tried)
       return std::unexpected(tried.error());
   capacity.open = edge() == capacity.points.size();
   if (edge() > 0 && !capacity.open)
-    for (int round = 0; round < 6; ++round) {
+    for (int round = 0; round < 6 && capacity.complete; ++round) {
       const double low = capacity.points[edge() - 1].faster, high = capacity.points[edge()].faster;
       if (high / low < 1.002) break;
       const double third = power(high / low, 1.0 / 3);
       if (const auto tried = try_all({low * third, low * third * third}); !tried) return std::unexpected(tried.error());
     }
-  if (edge() > 0) capacity.most = capacity.points[edge() - 1];
+  if (edge() > 0 && capacity.complete) capacity.most = capacity.points[edge() - 1];
   return capacity;
 }
 

@@ -425,6 +425,7 @@ Expected<Scenario> read_scenario(Inputs& inputs, const Catalogue& catalogue, Sur
                                             number_text(static_cast<double>(s.model.max_context))));
   if (!scenario.reason)
     if (const auto filled = fill_fleet(scenario, inputs); !filled) return std::unexpected(filled.error());
+  scenario.asked = inputs.to_json().dump(-1, ' ', false, Json::error_handler_t::replace);
   return scenario;
 }
 

@@ -6,6 +6,7 @@
 
 #include "api/asked.h"
 #include "api/simulate_inputs.h"
+#include "api/simulate_report.h"
 
 namespace fareline {
 namespace {
@@ -171,6 +172,65 @@ TEST(Simulation, GoesOnFromACheckpointAsIfItHadNotStopped) {
   const auto refused_cut = ask_simulation(question, Catalogue::built_in(), cut);
   ASSERT_FALSE(refused_cut);
   EXPECT_EQ(refused_cut.error().line(), "checkpoint: is damaged or cut short; resume from one that was written whole");
+  Stopping other(-1, first.saved);
+  Json another = question;
+  another["inputs"]["output"] = "100";
+  const auto refused_other = ask_simulation(another, Catalogue::built_in(), other);
+  ASSERT_FALSE(refused_other);
+  EXPECT_EQ(refused_other.error().line(), "checkpoint: was taken of another run; resume with the inputs that run was started with");
+}
+
+// What is tried, and what is found, does not depend on how many run at once, nor on the order in which they end.
+class Backwards : public Surroundings {
+ public:
+  void each(std::size_t count, const std::function<void(std::size_t)>& one) override {
+    for (std::size_t i = count; i > 0; --i) one(i - 1);
+  }
+};
+
+TEST(Capacity, DoesNotDependOnTheOrderOfRuns) {
+  const Json question{{"question", "simulate"}, {"inputs", with(busy, {{"requests", 500}, {"find_capacity", "yes"}})}};
+  Backwards around;
+  EXPECT_EQ(ask_simulation(question, Catalogue::built_in(), around)->dump(), asked("simulate", question["inputs"]).dump());
+}
+
+// The log tells each request once, and a trace is JSON.
+class Writing : public Surroundings {
+ public:
+  Writing() {
+    for (Observer* one : std::initializer_list<Observer*>{&log, &chrome, &slowest}) all.add(one);
+  }
+  Observer* observer() override { return &all; }
+  Expected<void> over(const Scenario&, const Simulated& run) override {
+    tables = report_tables(run);
+    chrome.end();
+    return {};
+  }
+  std::string requests, trace;
+  RequestLog log{[this](std::string_view text) { requests += text; }};
+  ChromeTrace chrome{[this](std::string_view text) { trace += text; }};
+  SlowestRequest slowest;
+  Observers all;
+  std::vector<std::pair<std::string, std::string>> tables;
+};
+
+TEST(Report, TellsEveryRequestOnceAndItsTraceIsJson) {
+  Writing around;
+  const auto a = ask_simulation({{"question", "simulate"}, {"inputs", with(busy, {{"requests", 300}, {"replicas", 2}})}},
+                                Catalogue::built_in(), around);
+  ASSERT_TRUE(a) << a.error().line();
+  EXPECT_EQ(std::count(around.requests.begin(), around.requests.end(), '\n'), 301);
+  const Json trace = Json::parse(around.trace);
+  int requests = 0;
+  for (const Json& event : trace["traceEvents"]) {
+    requests += event["ph"] == "b" && event["name"].get<std::string>().starts_with("request ");
+    EXPECT_GE(event["ts"].get<double>(), 0);
+  }
+  EXPECT_EQ(requests, 300);
+  EXPECT_NE(around.slowest.svg().find("<svg"), std::string::npos);
+  ASSERT_EQ(around.tables.size(), 2u);
+  EXPECT_TRUE(around.tables[0].second.starts_with("time,count,mean (s),p0.1 (s)"));
+  EXPECT_EQ(std::count(around.tables[0].second.begin(), around.tables[0].second.end(), '\n'), 6);
 }
 
 }  // namespace

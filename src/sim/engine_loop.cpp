@@ -79,6 +79,8 @@ void Engine::pull() {
 }
 
 bool Engine::advance(std::uint64_t count) {
+  if (wants_states && totals.events == 0)
+    for (std::size_t i = 0; i < replicas.size(); ++i) tell(static_cast<Index>(i));
   for (; count > 0; --count) {
     if (!happen()) return false;
     if (fleet.verify) FARELINE_CHECK(consistent());

@@ -31,6 +31,7 @@ picture serving sweep cost "${llama[@]}" "${chat[@]}" --replicas 1 --vary rate=0
 picture money sweep cost "${llama[@]}" "${chat[@]}" --concurrency 64 --cached 0.8 --vary hold=1min..60min:13:linear --show price.cached_input,price.input
 picture balance balance --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --context 8192
 picture departures departures --system rubin-nvl144 --batch 2000 --ride 200 --load 0.9
+picture context context --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --context 131072
 picture racks racks --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --racks 2
 picture speed speed --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --prompt 4096 --output 512
 picture pipelines pipeline --schedule zb-h1

@@ -144,6 +144,7 @@ std::span<const Question> questions() {
       departures_question(),
       racks_question(),
       speed_question(),
+      context_question(),
       lecture_question(),
       simulate_question(),
       pipeline_question(),

@@ -10,6 +10,7 @@
 #include "api/blackboard.h"
 #include "api/explain.h"
 #include "api/figures.h"
+#include "api/past.h"
 #include "api/questions.h"
 #include "units/elementary.h"
 
@@ -20,7 +21,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr auto balance_inputs = joined(
     blackboard_model_inputs, blackboard_system_inputs,
-    in_group("question", std::array<Input, 7>{{
+    in_group("question", std::array<Input, 3>{{
                              {.name = "batch",
                               .kind = InputKind::count,
                               .reason = "the batch at which weight fetch equals multiply",
@@ -34,39 +35,13 @@ constexpr auto balance_inputs = joined(
                               .summary = "tokens each sequence has behind it",
                               .least = 1,
                               .most = 1e12},
-                             {.name = "attention",
-                              .kind = InputKind::choice,
-                              .value = "own",
-                              .reason = "the named model's; of bare numbers dense",
-                              .summary = "how much of its past a token reads",
-                              .choices = "own,dense,sliding,square_root,selected"},
-                             {.name = "window",
-                              .kind = InputKind::count,
-                              .value = "4096",
-                              .reason = "the window of Mistral 7B and Gemma 2",
-                              .summary = "tokens read where attention is sliding",
-                              .least = 1,
-                              .most = 1e9},
-                             {.name = "topk",
-                              .kind = InputKind::count,
-                              .value = "2048",
-                              .reason = "DeepSeek-V3.2-Exp report, section 2.1",
-                              .summary = "tokens read where attention is selected",
-                              .least = 1,
-                              .most = 1e9},
-                             {.name = "index_share",
-                              .kind = InputKind::number,
-                              .value = "0.1146",
-                              .reason = "DeepSeek-V3.2: 132 bytes of index keys beside 1,152 of latents",
-                              .summary = "bytes of index keys read of every token, over its KV bytes, where attention is selected",
-                              .least = 0,
-                              .most = 1},
                              {.name = "dense_equivalent",
                               .kind = InputKind::count,
                               .reason = "no quality is compared unless given",
                               .summary = "parameters of the dense model that is as good",
                               .least = 1},
-                         }}));
+                         }}),
+    past_inputs);
 
 // Everything the formulas need, and how a token reads its past.
 struct Board {
@@ -74,19 +49,10 @@ struct Board {
   BlackboardSystem system;
   double ratio = 0, sparsity = 0;
   std::optional<Rooflines> rooflines;
-  double window = 0, topk = 0, index_share = 0;
   std::string attention;
+  Past past;
 
-  Bytes read(std::string_view reading, double context) const {
-    if (reading == "own" && model.named && !model.kv_given)
-      return context_work(*model.named, model.named->precision.kv, context, false).read;
-    const Bytes token = model.kv_per_token ? *model.kv_per_token * unit::token : Bytes{};
-    if (reading == "sliding") return tokens_read(Reading::sliding, context, window) * token;
-    if (reading == "square_root") return tokens_read(Reading::square_root, context, 0) * token;
-    if (reading == "selected")
-      return (tokens_read(Reading::selected, context, topk) + (context > topk ? index_share * context : 0)) * token;
-    return context * token;
-  }
+  Bytes read(std::string_view reading, double context) const { return past.read(model, reading, context); }
   bool reads() const { return model.kv_per_token || (model.named && !model.kv_given); }
 };
 
@@ -95,7 +61,7 @@ Expected<Board> read_board(Inputs& inputs, const Catalogue& catalogue) {
   if (!model) return std::unexpected(model.error());
   auto system = blackboard_system(inputs, catalogue, *model);
   if (!system) return std::unexpected(system.error());
-  Board board{.model = std::move(*model), .system = std::move(*system)};
+  Board board{.model = std::move(*model), .system = std::move(*system), .past = Past(inputs)};
   const auto ratio = needed(board.system.hardware_ratio, "hardware_ratio", "system and a model", "300");
   if (!ratio) return std::unexpected(ratio.error());
   board.ratio = *ratio;
@@ -115,9 +81,6 @@ Expected<Board> read_board(Inputs& inputs, const Catalogue& catalogue) {
     board.rooflines = Rooflines{.total = *m.total_parameters, .active = *m.active_parameters, .element = *m.bytes_per_parameter,
                                 .peak = chips * *s.peak, .bandwidth = chips * *s.hbm_bandwidth};
   }
-  board.window = inputs.number("window").value_or(0);
-  board.topk = inputs.number("topk").value_or(0);
-  board.index_share = inputs.number("index_share").value_or(0);
   board.attention = inputs.text("attention");
   return board;
 }

@@ -171,6 +171,8 @@ TEST(AnswerFields, DescribeEveryMemberOfEveryAnswerAndNothingElse) {
                   "above": 200000, "model": "openai/gpt-oss-20b", "system": "hgx-h100"})")},
       {"bill", "bill",
        inputs(R"({"cases": {"rows": [{"provider": "p", "model": "m", "normalised_usage_json": "{}"}]}, "prices": {"rows": []}})")},
+      {"context", "context", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100"})")},
+      {"infeasible", "context", inputs(R"({"model": "moonshotai/Kimi-K2-Instruct", "system": "hgx-h100"})")},
       {"balance", "balance", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "dense_equivalent": "10G"})")},
       {"balance", "balance", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "context": 512})")},
       {"departures", "departures",

@@ -13,6 +13,7 @@
 #include "truth/step_fit.h"
 #include "truth/validate.h"
 #include "truth/validate_kernels.h"
+#include "truth/validate_training.h"
 
 namespace fareline::cli {
 namespace {
@@ -73,6 +74,18 @@ Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
     if (!rows) return std::unexpected(rows.error());
     return tell(arguments, validate_kernels(catalogue, std::move(*rows), arguments.calibration));
   }
+  bool training = false;
+  for (const std::string& file : arguments.files) {
+    const auto bytes = read_file(file, table_bytes);
+    const auto holds = bytes ? holds_training(file, *bytes) : Expected<bool>(std::unexpected(bytes.error()));
+    if (!holds) return std::unexpected(holds.error());
+    training |= *holds;
+  }
+  if (training) {
+    auto rows = rows_of(arguments, read_training_rows);
+    if (!rows) return std::unexpected(rows.error());
+    return tell(arguments, validate_training(catalogue, std::move(*rows), arguments.calibration));
+  }
   auto rows = rows_of(arguments, read_serving_rows);
   if (!rows) return std::unexpected(rows.error());
   if (!arguments.fit.empty() || arguments.leave_out) {
@@ -99,6 +112,7 @@ void add_validate(CLI::App& app, Expected<Catalogue> (*catalogue_at)(const std::
   command.footer("Example: fareline validate measurements.csv.gz --plot errors.svg");
   std::string known;
   for (const ServingTable& table : serving_tables()) known += (known.empty() ? "" : "; ") + std::string(table.summary);
+  for (const TrainingTable& table : training_tables()) known += "; " + std::string(table.summary);
   command.add_option("files", arguments->files, "tables of measurements, CSV or gzipped CSV: " + known)->required()->type_name("FILE");
   std::string kernel_tables_known;
   for (const KernelTable& table : kernel_tables())

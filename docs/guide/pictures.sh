@@ -38,6 +38,7 @@ picture pipelines pipeline --schedule zb-h1
 picture life lifetime --active_parameters 100e9
 picture capacity capacity --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 --stages 4 --context 65536 --sequences 512
 picture reversible reversible --layers 80 --hidden 8192
+picture training train --model meta-llama/Llama-3.1-405B --system hgx-h100 --chips 8192 --tp 8 --pp 16 --batch 2048 --sharding gradients --tokens 15.6e12
 picture tiers tiers --model meta-llama/Llama-3.1-70B --system hgx-h100 --context 8192
 picture bill bill --input 8000 --cached 4000 --output 1000 --input-price "0.56 USD/Mtok" --cached-price "0.28 USD/Mtok" --output-price "1.68 USD/Mtok" \
   --model deepseek-ai/DeepSeek-V3.2 --system gb200-nvl72

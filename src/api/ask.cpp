@@ -4,6 +4,7 @@
 
 #include "api/asking.h"
 #include "api/questions.h"
+#include "api/train.h"
 #include "api/setting.h"
 #include "api/sweep.h"
 #include "catalog/fields.h"
@@ -151,6 +152,7 @@ std::span<const Question> questions() {
       lifetime_question(),
       capacity_question(),
       reversible_question(),
+      train_question(),
   });
   return table;
 }

@@ -275,6 +275,7 @@ constexpr auto shown_questions = std::to_array<Shown>({
     {"lifetime", "lifetime", R"({"model": "openai/gpt-oss-20b"})"},
     {"capacity", "capacity", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "stages": 2})"},
     {"reversible", "reversible", R"({"model": "openai/gpt-oss-20b"})"},
+    {"train", "train", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "chips": 16})"},
 });
 
 std::string_view asked_question(std::string_view question) {

@@ -192,6 +192,8 @@ TEST(AnswerFields, DescribeEveryMemberOfEveryAnswerAndNothingElse) {
       {"lifetime", "lifetime", inputs(R"({"model": "openai/gpt-oss-20b", "falling": 4, "rising": 1})")},
       {"capacity", "capacity", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "stages": 2})")},
       {"reversible", "reversible", inputs(R"({"model": "openai/gpt-oss-20b"})")},
+      {"train", "train", inputs(R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "chips": 16, "pp": 2})")},
+      {"infeasible", "train", inputs(R"({"model": "meta-llama/Llama-3.1-405B", "system": "hgx-h100", "chips": 8})")},
       {"list", "list", inputs(R"({"kind": "chips"})")},
       {"list", "list", inputs(R"({"kind": "prices"})")},
       {"list", "list", inputs(R"({"kind": "models"})")},

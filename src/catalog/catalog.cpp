@@ -257,9 +257,11 @@ Expected<Calibration> Catalogue::calibration_for(const Chip& chip, std::string_v
     const int on_chip = c.chip == chip.name ? 8 : c.chip == chip.family ? 6 : kin ? 4 : c.chip == "*" ? 0 : -100;
     return on_chip + (c.stack.starts_with(stack) ? 2 : c.stack == "*" ? 1 : 0);
   };
+  // What kernels achieve in training, with gradients and without an engine, says nothing of serving, nor the other way round.
+  const auto apart = [&](const Calibration& c) { return c.stack != "*" && (c.stack == "training") != (stack == "training"); };
   const Calibration* best = nullptr;
   for (const Calibration& c : calibrations_)
-    if (c.name != "ideal" && score(c) >= 0 && (!best || score(c) > score(*best))) best = &c;
+    if (c.name != "ideal" && !apart(c) && score(c) >= 0 && (!best || score(c) > score(*best))) best = &c;
   if (!best) return fail("calibration", "none is known for this chip", "write --calibration ideal for the physical bound");
   Calibration found = *best;
   if (found.chip != chip.name && found.chip != chip.family && found.chip != "*") {

@@ -6,6 +6,7 @@
 
 #include "perf/compiled_plan.h"
 #include "perf/kernel_operators.h"
+#include "perf/rank_operators.h"
 #include "units/elementary.h"
 
 namespace fareline {
@@ -324,6 +325,26 @@ std::expected<CompiledPlan, Infeasible> compile(const Model& model, const System
   });
   compiled.stage_layers_ = compiler.stage_layers();
   return compiled;
+}
+
+std::expected<RankOperators, Infeasible> rank_operators(const Model& model, const System& system, const Calibration& calibration,
+                                                        const Plan& plan) {
+  if (const auto reason = indivisible(model, system, plan)) return std::unexpected(*reason);
+  RankOperators all;
+  std::vector<Operator> operators;
+  Compiler compiler{.model = model, .system = system, .calibration = calibration, .plan = plan, .operators = operators};
+  compiler.head();
+  all.before.swap(operators);
+  for (const Layer& layer : model.kinds) {
+    operators.clear();
+    compiler.layer(layer);
+    all.layers.push_back(operators);
+  }
+  operators.clear();
+  compiler.tail();
+  all.after.swap(operators);
+  all.stage_layers = compiler.stage_layers();
+  return all;
 }
 
 }  // namespace fareline

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Simulated requests a second on one core: 1,000-token prompts, 256-token answers, Poisson at 80% of what one replica can serve.
 // The limit is what the events alone would cost: one push and pop of a heap each, timed in the same run. Baseline: every step an
-// event of the same engine. Published simulators, measured on a 2-core virtual machine by this project: Vidur 560 requests a second
-// (microsoft/vidur), SplitwiseSim 322 (Mutinifni/splitwise-sim), BLIS 2,900 (inference-sim/inference-sim).
+// event of the same engine; and eight runs by one thread, beside the same by two. Published simulators, measured on a 2-core virtual
+// machine by this project: Vidur 560 requests a second (microsoft/vidur), SplitwiseSim 322 (Mutinifni/splitwise-sim), BLIS 2,900
+// (inference-sim/inference-sim).
+#include <atomic>
 #include <chrono>
+#include <thread>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
@@ -83,12 +87,35 @@ void simulate(benchmark::State& state, bool cache, bool every_step) {
   state.counters["in_system_most"] = static_cast<double>(totals.in_system_most);
 }
 
+// Eight runs at eight loads, as a sweep makes them, dealt out to threads as they come free.
+void dealt_out(benchmark::State& state) {
+  constexpr std::uint64_t runs = 8, requests = 100'000;
+  const Fleet fleet{.pools = {{.plan = &plan(), .pages = 28'000, .page = 2 * unit::MiB}}};
+  const Frequency rate = rate_of(fleet);
+  for (auto _ : state) {
+    std::atomic<std::uint64_t> next = 0;
+    const auto work = [&] {
+      for (std::uint64_t i = next++; i < runs; i = next++) {
+        PoissonTraffic traffic(requests, rate * (static_cast<double>(i + 1) / runs), false);
+        Observer nobody_listens;
+        benchmark::DoNotOptimize(run(fleet, traffic, nobody_listens));
+      }
+    };
+    std::vector<std::jthread> others;
+    for (std::int64_t t = 1; t < state.range(0); ++t) others.emplace_back(work);
+    work();
+  }
+  state.counters["requests/s"] =
+      benchmark::Counter(static_cast<double>(runs * requests) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+
 void skipping(benchmark::State& state) { simulate(state, false, false); }
 void skipping_cached(benchmark::State& state) { simulate(state, true, false); }
 void stepping(benchmark::State& state) { simulate(state, false, true); }
 
 BENCHMARK(skipping)->Name("one replica at 80% load")->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(skipping_cached)->Name("the same with a prefix cache")->Arg(300'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(dealt_out)->Name("eight runs by so many threads")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(stepping)->Name("baseline: every step an event")->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -9,10 +9,12 @@
 #include "files.h"
 #include "truth/kernel_rows.h"
 #include "truth/report.h"
+#include "truth/request_runs.h"
 #include "truth/serving_rows.h"
 #include "truth/step_fit.h"
 #include "truth/validate.h"
 #include "truth/validate_kernels.h"
+#include "truth/validate_requests.h"
 #include "truth/validate_training.h"
 
 namespace fareline::cli {
@@ -42,6 +44,31 @@ Expected<std::vector<Row>> rows_of(const Arguments& arguments, Expected<std::vec
     rows.insert(rows.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
   }
   return rows;
+}
+
+// Whether the files are tables of runs request by request. Errors: some are and some are not.
+Expected<bool> are_requests(const Arguments& arguments) {
+  std::size_t count = 0;
+  for (const std::string& file : arguments.files) {
+    const auto bytes = read_file(file, table_bytes);
+    if (!bytes) return std::unexpected(bytes.error());
+    const auto holds = holds_requests(file, *bytes);
+    if (!holds) return holds;
+    count += *holds;
+  }
+  if (count > 0 && count < arguments.files.size())
+    return fail(arguments.files.front(), "stands beside a table of another kind", "validate runs request by request by themselves");
+  return count > 0;
+}
+
+Expected<std::vector<RequestRun>> runs_of(const Arguments& arguments) {
+  std::vector<RequestRun> runs;
+  for (const std::string& file : arguments.files) {
+    const auto bytes = read_file(file, table_bytes);
+    if (!bytes) return std::unexpected(bytes.error());
+    if (const auto read = read_request_runs(file, *bytes, runs); !read) return std::unexpected(read.error());
+  }
+  return runs;
 }
 
 // Writes what is told of a validation, of engines or of kernels.
@@ -86,6 +113,13 @@ Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
     if (!rows) return std::unexpected(rows.error());
     return tell(arguments, validate_training(catalogue, std::move(*rows), arguments.calibration));
   }
+  if (const auto requests = are_requests(arguments); !requests) return std::unexpected(requests.error());
+  else if (*requests) {
+    if (!arguments.fit.empty() || arguments.leave_out) return fail("--fit", "is of no use here: no run is fitted", "leave it out");
+    auto runs = runs_of(arguments);
+    if (!runs) return std::unexpected(runs.error());
+    return tell(arguments, validate_requests(catalogue, std::move(*runs), arguments.calibration));
+  }
   auto rows = rows_of(arguments, read_serving_rows);
   if (!rows) return std::unexpected(rows.error());
   if (!arguments.fit.empty() || arguments.leave_out) {
@@ -113,6 +147,7 @@ void add_validate(CLI::App& app, Expected<Catalogue> (*catalogue_at)(const std::
   std::string known;
   for (const ServingTable& table : serving_tables()) known += (known.empty() ? "" : "; ") + std::string(table.summary);
   for (const TrainingTable& table : training_tables()) known += "; " + std::string(table.summary);
+  for (const ServingTable& table : request_tables()) known += "; " + std::string(table.summary);
   command.add_option("files", arguments->files, "tables of measurements, CSV or gzipped CSV: " + known)->required()->type_name("FILE");
   std::string kernel_tables_known;
   for (const KernelTable& table : kernel_tables())

@@ -56,6 +56,14 @@ constexpr auto system_rows = std::to_array<NameRow>({
     {"nvidiah100nvl94gb", "h100-nvl-2"},
     {"nvidiah100pcie80gb", "h100-pcie-8"},
     {"nvidiagh200gracehoppersuperchip96gb", "gh200-1"},
+    {"rtxpro6000", "rtx-pro-6000-8"},
+    {"a6000", "rtx-a6000-4"},
+    {"rtxa6000", "rtx-a6000-4"},
+    {"rtx6000ada", "rtx-6000-ada-1"},
+    {"rtx4090", "rtx-4090-1"},
+    {"rtx5090", "rtx-5090-1"},
+    {"l4", "l4-8"},
+    {"a100", "dgx-a100"},
 });
 
 struct ModelRow {

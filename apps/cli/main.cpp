@@ -16,10 +16,12 @@
 #include "api/questions.h"
 #include "api/reference.h"
 #include "api/sweep.h"
+#include "arguments.h"
 #include "calibrate.h"
 #include "files.h"
 #include "measure.h"
 #include "render.h"
+#include "serve.h"
 #include "simulate.h"
 #include "validate.h"
 
@@ -49,46 +51,12 @@ struct Arguments {
   cli::SimulateArguments simulate;
 };
 
-// A model given as a path becomes its text; a folder holds config.json and perhaps hf_quant_config.json.
-Expected<Json> model_argument(const std::string& text) {
-  namespace fs = std::filesystem;
-  std::error_code code;
-  fs::path path = text;
-  const bool looks_like_path = text.ends_with(".json") || text.starts_with(".") || text.starts_with("/");
-  if (!looks_like_path && !fs::exists(path, code)) return Json(text);
-  if (fs::is_directory(path, code)) path /= "config.json";
-  const auto config = cli::read_file(path.string(), config_bytes);
-  if (!config) return std::unexpected(config.error());
-  auto parsed = read_document(path.string(), *config);
-  if (!parsed) return std::unexpected(parsed.error());
-  Json model{{"name", text}, {"config", std::move(*parsed)}};
-  const fs::path quantization = path.parent_path() / "hf_quant_config.json";
-  if (path.filename() == "config.json" && fs::exists(quantization, code)) {
-    const auto quant = cli::read_file(quantization.string(), config_bytes);
-    if (!quant) return std::unexpected(quant.error());
-    auto parsed_quant = read_document(quantization.string(), *quant);
-    if (!parsed_quant) return std::unexpected(parsed_quant.error());
-    model["hf_quant_config"] = std::move(*parsed_quant);
-  }
-  return model;
-}
-
-// A document given as a path becomes the JSON in that file, a table (CSV) its rows; anything else is a name.
-Expected<Json> document_argument(const std::string& text) {
-  std::error_code code;
-  if (text.ends_with(".csv") || text.ends_with(".csv.gz")) return cli::read_rows(text);
-  if (!text.ends_with(".json") && !std::filesystem::is_regular_file(text, code)) return Json(text);
-  const auto document = cli::read_file(text, config_bytes);
-  if (!document) return std::unexpected(document.error());
-  return read_document(text, *document);
-}
-
 Expected<Json> argument_value(const std::string& question, const std::string& name, const std::string& text) {
-  if (name == "model") return model_argument(text);
+  if (name == "model") return cli::model_argument(text);
   if (name == "traffic" && !text.ends_with(".json")) return Json(text);  // a trace is read while it is simulated
   if (const Question* row = question_named(question))
     for (const Input& input : row->inputs)
-      if (input.name == name && input.kind == InputKind::document) return document_argument(text);
+      if (input.name == name && input.kind == InputKind::document) return cli::document_argument(text);
   return Json(text);
 }
 
@@ -373,6 +341,7 @@ int main(int argc, char** argv) {
   cli::add_validate(app, overlaid, complain);
   cli::add_calibrate(app, overlaid, complain);
   cli::add_measure(app, complain);
+  cli::add_serve(app, complain);
   CLI::App& lines = *app.add_subcommand("ask", "answer questions from standard input, one JSON object a line");
   lines.footer("Example: echo '{\"question\":\"list\",\"inputs\":{\"kind\":\"chips\"}}' | fareline ask");
   lines.callback([] { throw CLI::RuntimeError(answer_lines()); });

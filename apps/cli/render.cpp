@@ -489,4 +489,6 @@ std::string rendered(const Json& answered, bool explain) {
   return out;
 }
 
+std::string quantity_text(double value, const std::string& unit, int digits) { return number(value, unit, digits); }
+
 }  // namespace fareline::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/asking.h"
+#include "api/json_text.h"
 #include "api/questions.h"
 #include "api/train.h"
 #include "api/setting.h"
@@ -206,17 +207,26 @@ Expected<Json> ask_with(const Json& question, const Catalogue& catalogue, const 
   return answer;
 }
 
+Expected<Json> ask_watched(const Json& question, const Catalogue& catalogue, const Watch& watch) {
+  const bool asks = question.is_object() && question.contains("question");
+  if (asks && question["question"] == "sweep")
+    return ask_with(question, catalogue, [&](Inputs& inputs) { return answer_sweep_watched(inputs, catalogue, watch); });
+  if (asks && question["question"] == "simulate")
+    return ask_with(question, catalogue, [&](Inputs& inputs) { return answer_simulate_watched(inputs, catalogue, watch); });
+  return ask(question, catalogue);
+}
+
 Expected<Json> ask(const Json& question, const Catalogue& catalogue) { return ask_with(question, catalogue, {}); }
 
+std::string text_of(const Expected<Json>& answered) {
+  if (answered) return json_text(*answered);
+  const Error error = on_one_line(answered.error());
+  return json_text({{"error", {{"where", error.where}, {"what", error.what}, {"remedy", error.remedy}}}});
+}
+
 std::string ask_text(std::string_view text, const Catalogue& catalogue) {
-  const auto error = [](const Error& e) {
-    return Json{{"error", {{"where", e.where}, {"what", e.what}, {"remedy", e.remedy}}}}.dump(-1, ' ', false,
-                                                                                              Json::error_handler_t::replace);
-  };
   const auto question = read_document("question", text);
-  if (!question) return error(on_one_line(question.error()));
-  const auto answer = ask(*question, catalogue);
-  return answer ? answer->dump(-1, ' ', false, Json::error_handler_t::replace) : error(answer.error());
+  return text_of(question ? ask(*question, catalogue) : std::unexpected(question.error()));
 }
 
 }  // namespace fareline

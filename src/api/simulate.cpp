@@ -2,6 +2,8 @@
 // The question "simulate": requests through a fleet, event by event.
 #include "api/simulate.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "api/asking.h"
@@ -89,7 +91,27 @@ Expected<Json> answer_simulate(Inputs& inputs, const Catalogue& catalogue) {
   return answered(inputs, catalogue, around);
 }
 
+// A watch for surroundings.
+class Watched : public Surroundings {
+ public:
+  Watched(const Inputs& inputs, const Watch& watch) : inputs_(inputs), watch_(watch) {}
+  bool go_on(const Totals& totals, const Save&) override {
+    const double due = inputs_.number("requests").value_or(0);
+    return watch_(due > 0 ? std::min(1.0, static_cast<double>(totals.requests) / due) : 0);
+  }
+
+ private:
+  const Inputs& inputs_;
+  const Watch& watch_;
+};
+
 }  // namespace
+
+Expected<Json> answer_simulate_watched(Inputs& inputs, const Catalogue& catalogue, const Watch& watch) {
+  if (!watch) return answer_simulate(inputs, catalogue);
+  Watched around(inputs, watch);
+  return answered(inputs, catalogue, around);
+}
 
 Expected<Simulated> simulated(const Scenario& scenario, Surroundings& around) {
   auto traffic = scenario.traffic.make(around);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/asking.h"
 #include "api/questions.h"
 #include "api/setting.h"
 #include "units/elementary.h"
@@ -167,7 +168,9 @@ bool is_feasible(const Json& answer) { return !answer.contains("feasible") || an
 
 }  // namespace
 
-Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
+Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) { return answer_sweep_watched(inputs, catalogue, {}); }
+
+Expected<Json> answer_sweep_watched(Inputs& inputs, const Catalogue& catalogue, const Watch& watch) {
   const std::string of = inputs.text("of");
   const Question* question = question_named(of == "latency" ? "cost" : of);
   FARELINE_CHECK(question != nullptr);
@@ -265,6 +268,7 @@ Expected<Json> answer_sweep(Inputs& inputs, const Catalogue& catalogue) {
   Json binders = Json::array(), reasons = Json::array();
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < columns; ++c) {
+      if (watch && !watch(static_cast<double>(r * columns + c) / points)) return fail("sweep", "was stopped", "ask again");
       auto answered = point(c, r);
       if (!answered) return std::unexpected(answered.error());
       const Json& answer = answered->answered["answer"];

@@ -36,6 +36,14 @@ std::vector<Json> questions_of_cost() {
           deepseek};
 }
 
+TEST(Cost, says_why_where_what_was_given_leaves_no_layout_to_try) {
+  const Json answer = asked("cost", {{"model", "meta-llama/Llama-3.1-8B"}, {"system", "hgx-h100"}, {"prompt", 100}, {"output", 10},
+                                           {"batch", 8}, {"ep", 81}, {"pp", 31}, {"cp", 94}})["answer"];
+  EXPECT_EQ(answer["feasible"], false);
+  EXPECT_EQ(answer["needed"]["value"], 81);
+  EXPECT_EQ(answer["available"]["value"], 94);
+}
+
 TEST(Cost, prices_times_tokens_are_the_bill) {
   for (const Json& question : questions_of_cost()) {
     const Json all = asked("cost", question);

@@ -139,7 +139,9 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
   bool found = false, found_within = false;
   double best_price = 0, best_pace = 0;
   int least_pp = 1 << 20;
-  for (const Plan& plan : layouts(situation.model, situation.system, situation.plan, inputs)) {
+  std::vector<Plan> plans = layouts(situation.model, situation.system, situation.plan, inputs);
+  if (plans.empty()) plans.push_back(situation.plan);  // what was given leaves no layout: as it stands it says why
+  for (const Plan& plan : plans) {
     // More stages than the fewest that fit only add latency to a system that is already large enough.
     if (!inputs.has("pp") && plan.pp > least_pp) continue;
     Situation candidate = situation;

@@ -173,14 +173,18 @@ Expected<void> write_report(const std::string& folder, Machine& machine, const J
     if (const auto kept = file->keep(); !kept) return kept;
   std::vector<std::pair<std::string, std::string>> files = machine.tables;
   if (std::string svg = streams.slowest.svg(); !svg.empty()) files.emplace_back("slowest-request.svg", std::move(svg));
-  // One file a figure, and one of all.
-  constexpr std::array<const char*, 4> names{"requests.svg", "kv.svg", "times.svg", "load.svg"};
+  constexpr std::array<std::pair<std::string_view, const char*>, 4> names{{{"Requests over time", "requests.svg"},
+                                                                           {"KV pages over time", "kv.svg"},
+                                                                           {"How long requests waited for tokens", "times.svg"},
+                                                                           {"Latency against load", "load.svg"}}};
   const Json& figures = answered["answer"]["figures"];
-  for (std::size_t i = 0; i < figures.size() && i < names.size(); ++i) {
-    const auto svg = plot_figures({{"question", "simulate"}, {"answer", {{"figures", Json::array({figures[i]})}}}});
-    if (!svg) return std::unexpected(svg.error());
-    files.emplace_back(names[i], *svg);
-  }
+  for (const Json& figure : figures)
+    for (const auto& [title, file] : names) {
+      if (figure["title"] != title) continue;
+      const auto svg = plot_figures({{"question", "simulate"}, {"answer", {{"figures", Json::array({figure})}}}});
+      if (!svg) return std::unexpected(svg.error());
+      files.emplace_back(file, *svg);
+    }
   files.emplace_back("answer.json", answered.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   for (const auto& [name, text] : files)
     if (const auto written = write_file((std::filesystem::path(folder) / name).string(), text); !written) return written;

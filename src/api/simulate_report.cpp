@@ -50,8 +50,18 @@ void ChromeTrace::event(std::string_view text) {
   sink_(text);
 }
 
+void ChromeTrace::name(int replica) {
+  const auto place = static_cast<std::size_t>(replica);
+  if (place >= named_.size()) named_.resize(place + 1);
+  if (named_[place]) return;
+  named_[place] = true;
+  event(fmt::format(R"({{"name":"process_name","ph":"M","pid":{0},"ts":0,"args":{{"name":"replica {0}"}}}})", replica));
+  event(fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":1,"ts":0,"args":{{"name":"steps"}}}})", replica));
+}
+
 void ChromeTrace::finished(const Finished& r) {
   if (full() || r.outcome != Outcome::answered) return;
+  name(r.replica);
   const auto span = [&](std::string_view name, Seconds from, Seconds to, int replica, std::string_view more) {
     event(fmt::format(R"({{"name":"{}","cat":"request","ph":"b","id":{},"pid":{},"tid":0,"ts":{}{}}})", name, r.id, replica,
                       from.in(unit::us), more));
@@ -67,6 +77,7 @@ void ChromeTrace::finished(const Finished& r) {
 
 void ChromeTrace::changed(const ReplicaState& s) {
   if (full()) return;
+  name(s.replica);
   event(fmt::format(R"({{"name":"requests","ph":"C","pid":{},"ts":{},"args":{{"waiting":{},"running":{}}}}})", s.replica, s.at.in(unit::us),
                     s.waiting, s.prefilling + s.decoding));
   event(fmt::format(R"({{"name":"KV pages","ph":"C","pid":{},"ts":{},"args":{{"used":{},"cached":{}}}}})", s.replica, s.at.in(unit::us),
@@ -75,6 +86,7 @@ void ChromeTrace::changed(const ReplicaState& s) {
 
 void ChromeTrace::stepped(const StepRun& r) {
   if (full()) return;
+  name(r.replica);
   event(
       fmt::format(R"({{"name":"{}","cat":"step","ph":"X","pid":{},"tid":1,"ts":{},"dur":{},"args":{{"steps":{},"decoding":{},"prompts":{},)"
                   R"("prompt_tokens":{}}}}})",

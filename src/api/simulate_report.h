@@ -42,9 +42,11 @@ class ChromeTrace : public Observer {
 
  private:
   void event(std::string_view text);
+  void name(int replica);  // before its first event
   bool full() const { return written_ >= most_events; }
   Sink sink_;
   std::uint64_t written_ = 0;
+  std::vector<bool> named_;
 };
 
 // Keeps the request that waited longest for its first token, and the steps its replica took meanwhile.

@@ -221,12 +221,14 @@ TEST(Report, TellsEveryRequestOnceAndItsTraceIsJson) {
   ASSERT_TRUE(a) << a.error().line();
   EXPECT_EQ(std::count(around.requests.begin(), around.requests.end(), '\n'), 301);
   const Json trace = Json::parse(around.trace);
-  int requests = 0;
+  int requests = 0, names = 0;
   for (const Json& event : trace["traceEvents"]) {
+    names += event["name"] == "process_name";
     requests += event["ph"] == "b" && event["name"].get<std::string>().starts_with("request ");
     EXPECT_GE(event["ts"].get<double>(), 0);
   }
   EXPECT_EQ(requests, 300);
+  EXPECT_EQ(names, 2);
   EXPECT_NE(around.slowest.svg().find("<svg"), std::string::npos);
   ASSERT_EQ(around.tables.size(), 2u);
   EXPECT_TRUE(around.tables[0].second.starts_with("time,count,mean (s),p0.1 (s)"));

@@ -109,6 +109,8 @@ Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
     training |= *holds;
   }
   if (training) {
+    if (!arguments.fit.empty() || arguments.leave_out)
+      return fail("--fit", "is of no use here: no step of training is fitted", "leave it out");
     auto rows = rows_of(arguments, read_training_rows);
     if (!rows) return std::unexpected(rows.error());
     return tell(arguments, validate_training(catalogue, std::move(*rows), arguments.calibration));

@@ -22,7 +22,9 @@ constexpr std::array<CalibrationField, 28> calibration_table{{
     {"kernels[]", "peak_share", "1", "share of the chip's peak FLOP/s that is achieved"},
     {"kernels[]", "bandwidth_share", "1", "share of the memory's (a collective: the link's) bandwidth that is achieved"},
     {"kernels[]", "latency", "s", "one launch, back to back with others"},
-    {"kernels[]", "serial_share", "1", "share of the shorter of compute and memory time that is not hidden behind the longer"},
+    {"kernels[]", "serial_share", "1",
+     "share of the shorter of compute and memory time that is not hidden behind the longer; in training, share of a collective that does "
+     "not hide behind compute"},
     {"kernels[]", "tile", "rows", "rows a kernel works on at once; fewer are charged as so many"},
     {"kernels[]", "tiled_from", "rows", "products: rows from which they are cut into tiles; fewer are streamed; left out: 1"},
     {"kernels[]", "item_time", "s", "what a core spends on one work item besides its FLOP and bytes"},

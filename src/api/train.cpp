@@ -67,9 +67,8 @@ Expected<Asked> read_asked(Inputs& inputs, const Catalogue& catalogue) {
   if (!calibration) return std::unexpected(calibration.error());
   a.calibration = std::move(*calibration);
   TrainingPlan& p = a.plan;
-  const auto overlap = [&](std::string_view name) {
-    if (!inputs.has(name))
-      inputs.choose(name, a.calibration.engine.collective_overlap, "fareline", "the calibration's: " + a.calibration.name);
+  const auto overlap = [&](std::string_view name, double hidden) {
+    if (!inputs.has(name)) inputs.choose(name, hidden, "fareline", "the calibration's: " + a.calibration.name);
     return *inputs.number(name);
   };
   p = {.tp = inputs.count("tp").value_or(1),
@@ -87,9 +86,9 @@ Expected<Asked> read_asked(Inputs& inputs, const Catalogue& catalogue) {
        .trained = *inputs.number("trained"),
        .gradient = *inputs.quantity<Bytes>("gradient"),
        .expert_skew = *inputs.number("expert_skew"),
-       .data_overlap = overlap("data_overlap"),
-       .tensor_overlap = overlap("tensor_overlap"),
-       .hop_overlap = overlap("hop_overlap")};
+       .data_overlap = overlap("data_overlap", a.calibration.engine.collective_overlap),
+       .tensor_overlap = overlap("tensor_overlap", hidden_share(a.calibration, Kernel::all_reduce)),
+       .hop_overlap = overlap("hop_overlap", hidden_share(a.calibration, Kernel::point_to_point))};
   if (inputs.has("recompute")) p.recompute = named<Recompute>(recompute_names, inputs.text("recompute"));
   if (const std::string schedule = inputs.text("schedule"); !schedule.empty())
     for (const ScheduleRow& row : schedules())

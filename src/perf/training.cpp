@@ -242,6 +242,10 @@ struct Trainer {
 
 }  // namespace
 
+double hidden_share(const Calibration& calibration, Kernel kernel) {
+  return calibration.stack == "training" ? 1 - calibration.at(kernel, Format::bf16).serial_share : calibration.engine.collective_overlap;
+}
+
 std::expected<TrainingStep, Infeasible> training_step(const Model& model, const System& system, const Calibration& calibration,
                                                       const TrainingPlan& plan) {
   const int ranks = plan.tp * plan.cp * plan.dp;

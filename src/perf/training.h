@@ -105,6 +105,11 @@ inline constexpr double fused_attention_backward = 2.5;
 // Assumes: the same ratio on every chip.
 inline constexpr double fused_attention_backward_pace = 0.75;
 
+// Returns the share of a collective inside layers or between stages that a calibration has hide behind compute.
+// Equation: 1 - serial_share where it was fitted on training; else the engine's collective_overlap.
+// Source: the fields of catalog/calibration.h. Assumes: as there: serial_share is what does not hide.
+double hidden_share(const Calibration& calibration, Kernel kernel);
+
 // Returns one step of training. Equation: m (F + B + R) of the slowest stage + bubble of the schedule + exchange of gradients +
 // optimiser; B = products' gradients of inputs and of weights, 2 F; attention 2 F, fused 2.5 F; elementwise 1.5 F (a gradient is read
 // beside what was read forwards); R as recomputed. FLOP of the model: 3 forward passes, attention over the full square of the sequence.

@@ -22,6 +22,13 @@ std::vector<int> divisors(int n, int most) {
   return all;
 }
 
+// Layers a stage has where they divide: all alike, or the first and the last with one less, in whose place the embedding and the loss
+// stand; 0 where they do not. Source: Grattafiori et al. 2024, Llama 3, arXiv:2407.21783, section 3.3.2 (126 layers on 16 stages).
+int layers_of_stage(int layers, int stages) {
+  if (layers % stages == 0) return layers / stages;
+  return stages > 2 && (layers + 2) % stages == 0 ? (layers + 2) / stages : 0;
+}
+
 }  // namespace
 
 std::expected<TrainingChoice, Infeasible> fastest_training(const Model& model, const System& system, const Calibration& calibration,
@@ -37,7 +44,7 @@ std::expected<TrainingChoice, Infeasible> fastest_training(const Model& model, c
   for (const int tp : tps)
     for (const int pp : search.pp ? divisors(search.chips, std::min(layers, 128)) : std::vector{plan.pp}) {
       const int inner = tp * pp * plan.cp;
-      if (search.chips % inner != 0 || (search.pp && pp > 1 && layers % pp != 0)) continue;
+      if (search.chips % inner != 0 || (search.pp && pp > 1 && layers_of_stage(layers, pp) == 0)) continue;
       TrainingPlan one = plan;
       one.tp = tp;
       one.pp = pp;
@@ -51,8 +58,9 @@ std::expected<TrainingChoice, Infeasible> fastest_training(const Model& model, c
         one.micro_batches = static_cast<int>(here / b);
         for (const Recompute recompute : recomputes) {
           one.recompute = recompute;
-          for (const int chunks :
-               search.chunks&& pp > 1 && layers % pp == 0 ? divisors(layers / pp, 16) : std::vector{search.chunks ? 1 : plan.chunks}) {
+          const int held = layers_of_stage(layers, pp);
+          const bool interleaves = search.chunks && pp > 1 && held > 0;
+          for (const int chunks : interleaves ? divisors(held, 16) : std::vector{search.chunks ? 1 : plan.chunks}) {
             one.chunks = chunks;
             if (search.chunks) one.schedule = chunks > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b;
             const PipelineShape shape{.stages = pp, .micro_batches = one.micro_batches, .chunks = chunks};

@@ -21,7 +21,11 @@ std::expected<TrainingChoice, std::string> predicted(const Catalogue& catalogue,
   if (!calibration) return std::unexpected("there is no calibration for it");
   used = *calibration;
   TrainingPlan plan = s.plan;
-  if (s.overlaps) plan.data_overlap = plan.tensor_overlap = plan.hop_overlap = calibration->engine.collective_overlap;
+  if (s.overlaps) {
+    plan.data_overlap = calibration->engine.collective_overlap;
+    plan.tensor_overlap = hidden_share(*calibration, Kernel::all_reduce);
+    plan.hop_overlap = hidden_share(*calibration, Kernel::point_to_point);
+  }
   std::optional<TrainingChoice> best;
   const auto consider = [&](int tp, int cp) {
     plan.tp = tp;

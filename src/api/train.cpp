@@ -104,10 +104,19 @@ Expected<Asked> read_asked(Inputs& inputs, const Catalogue& catalogue) {
       inputs.choose("sequence", p.sequence, "model file", "the longest the model is made for");
     }
   }
+  const bool layout = inputs.has("dp");
+  if (layout) {
+    const double chips = *inputs.number("dp") * p.tp * p.pp * p.cp;
+    if (chips > 1 << 20) return fail("tp x pp x cp x dp", fmt::format("is {} chips", number_text(chips)), "write at most 1,048,576");
+    if (inputs.has("chips") && *inputs.number("chips") != chips)
+      return fail("chips", fmt::format("{} chips are not tp x pp x cp x dp, {}", *inputs.count("chips"), number_text(chips, 7)),
+                  "give the one or the other");
+    if (!inputs.has("chips")) inputs.choose("chips", chips, "fareline", "tp x pp x cp x dp");
+  }
   a.search = {.chips = inputs.count("chips").value_or(a.system.chips),
               .sequences = inputs.number("batch").value_or(0),
-              .tp = !inputs.has("tp"),
-              .pp = !inputs.has("pp"),
+              .tp = !layout && !inputs.has("tp"),
+              .pp = !layout && !inputs.has("pp"),
               .micro_batch = !inputs.has("micro_batch"),
               .chunks = !inputs.has("chunks") && !inputs.has("schedule"),
               .recompute = !inputs.has("recompute")};
@@ -150,8 +159,10 @@ void record(Inputs& inputs, const Asked& a, const TrainingChoice& choice, bool c
   const auto set = [&](std::string_view name, double value, const std::string& source) {
     if (!inputs.given(name)) inputs.choose(name, value, "fareline", source);
   };
-  set("tp", p.tp, why);
-  set("pp", p.pp, why);
+  const bool layout = inputs.given("dp");
+  set("tp", p.tp, layout ? "1 beside a dp that was given" : why);
+  set("pp", p.pp, layout ? "1 beside a dp that was given" : why);
+  set("dp", p.dp, "the chips over tp x pp x cp");
   set("micro_batch", p.micro_batch, why);
   set("chunks", p.chunks, why);
   if (!inputs.given("recompute")) inputs.choose("recompute", std::string(text_of(p.recompute)), "fareline", why);

@@ -23,7 +23,7 @@ constexpr std::array<Input, N> rows_named(const std::array<Input, M>& table, con
 inline constexpr auto train_inputs = joined(
     rows_named(setting_inputs, std::array<std::string_view, 9>{"model", "system", "calibration", "hbm_bandwidth", "hbm_capacity", "peak",
                                                                "scale_up_bandwidth", "scale_out_bandwidth", "domain"}),
-    in_group("training", std::array<Input, 27>{{
+    in_group("training", std::array<Input, 28>{{
         {.name = "tokens",
          .kind = InputKind::count,
          .reason = "20 a parameter: Hoffmann et al. 2022, arXiv:2203.15556, table 3",
@@ -61,6 +61,12 @@ inline constexpr auto train_inputs = joined(
          .summary = "pipeline stages",
          .least = 1,
          .most = 1024},
+        {.name = "dp",
+         .kind = InputKind::count,
+         .reason = "the chips over tp x pp x cp",
+         .summary = "data parallelism: replicas that share a step's batch; beside it tp and pp are 1 where they are not given",
+         .least = 1,
+         .most = 1 << 20},
         {.name = "cp",
          .kind = InputKind::count,
          .value = "1",

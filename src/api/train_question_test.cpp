@@ -84,6 +84,15 @@ TEST(Train, SaysWhatDoesNotFit) {
   EXPECT_GT(value(answer, "needed"), value(answer, "available"));
 }
 
+TEST(Train, TakesReplicasInPlaceOfChips) {
+  Json replicas = llama;
+  replicas.erase("chips");
+  replicas["dp"] = 4;
+  EXPECT_EQ(value(asked("train", replicas), "step/time"), value(asked("train", llama), "step/time"));
+  EXPECT_EQ(test::refused("train", test::with(replicas, {{"chips", 128}})),
+            "chips: 128 chips are not tp x pp x cp x dp, 64; give the one or the other");
+}
+
 TEST(Train, RefusesChipsThatDoNotDivide) {
   EXPECT_EQ(test::refused("train", test::with(llama, {{"chips", 100}})),
             "chips: 100 chips are no multiple of tp x pp x cp, 16; give --chips 96");

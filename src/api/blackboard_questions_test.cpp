@@ -175,6 +175,15 @@ TEST_P(SpeedOf, AModelIsACurve) {
 }
 INSTANTIATE_TEST_SUITE_P(Models, SpeedOf, testing::Values("meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b", "deepseek-ai/DeepSeek-V3"));
 
+// Of one layout "cost" chooses nothing by pace, and leaves it out.
+TEST(Speed, KeepsThePaceOfANamedLayout) {
+  const Json a = asked("speed", {{"model", "Qwen/Qwen3-32B-FP8"}, {"system", "gaudi3-8"}, {"hbm_bandwidth", "142.6 GB/s"}, {"prompt", 26},
+                                 {"output", 66}, {"tp", 2}, {"pace", "400 ms"}});
+  EXPECT_EQ(a["inputs"]["pace"]["value"], 0.4);
+  EXPECT_GE(a["answer"]["modes"][1]["speed"]["value"].get<double>(), 1 / 0.4);
+  EXPECT_LT(a["answer"]["modes"][1]["speed"]["value"].get<double>(), a["answer"]["modes"].back()["speed"]["value"].get<double>());
+}
+
 TEST(Speed, AsksMoreForMore) {
   const Json base{{"model", "meta-llama/Llama-3.1-70B"}, {"system", "hgx-h100"}, {"prompt", 2048}, {"output", 512}};
   double last = 0;

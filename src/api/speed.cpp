@@ -164,7 +164,10 @@ Expected<Json> answer_speed(Inputs& inputs, const Catalogue& catalogue) {
   inputs.choose("acceptance", *open.number("acceptance"), open.chosen_by("acceptance"), std::string("of the curve with drafting"));
 
   // Normal: what "cost" would choose, the cheapest within the pace; where nothing keeps it, the fastest.
-  const Seconds pace = *inputs.quantity<Seconds>("pace"), patience = *inputs.quantity<Seconds>("patience");
+  // A choice of one layout leaves them out; here they tell what is normal.
+  const Seconds pace = *open.quantity<Seconds>("pace"), patience = *open.quantity<Seconds>("patience");
+  for (const auto& [name, value] : {std::pair{"pace", pace}, {"patience", patience}})
+    if (!inputs.has(name)) inputs.choose(name, value.coherent(), open.chosen_by(name), "what the normal mode keeps to");
   const Point* normal = nullptr;
   for (const Point& p : plain_points)
     if (unit::token / p.speed <= pace && p.ttft <= patience && (!normal || p.price < normal->price)) normal = &p;

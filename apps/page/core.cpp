@@ -3,8 +3,11 @@
 #include <cstdlib>
 #include <string>
 
+#define FMT_STATIC_THOUSANDS_SEPARATOR ','
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/asking.h"
 #include "api/figures.h"
 #include "api/question.h"
 #include "api/sweep.h"
@@ -15,6 +18,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string answer;
+
+// Tells the page what share of the answer is there.
+extern "C" [[clang::import_module("page"), clang::import_name("progress")]] void progress(double done);
 
 Json row(const fareline::Input& input) {
   static constexpr const char* kinds[] = {"text", "model", "count", "number", "quantity", "choice", "document"};
@@ -37,6 +43,10 @@ Expected<std::string> plot_sweep(const Json&) { return fail("plot", "is not draw
 
 }  // namespace fareline
 
+// Numbers are written without the standard library's locales, a tenth of the core: these definitions come before all others.
+template fmt::detail::thousands_sep_result<char> fmt::detail::thousands_sep_impl<char>(fmt::detail::locale_ref);
+template char fmt::detail::decimal_point_impl<char>(fmt::detail::locale_ref);
+
 extern "C" {
 
 // Debian's builtins are compiled with a guard of the stack, and wasi-libc has none.
@@ -49,9 +59,12 @@ unsigned long __stack_chk_guard = 0x2545F491;
   return question.data();
 }
 
-// Both return the text of the answer, of answered() bytes.
-[[clang::export_name("ask")]] const char* ask(const char* question, std::size_t bytes) {
-  answer = fareline::ask_text({question, bytes}, fareline::Catalogue::built_in());
+// Both return the text of the answer, of answered() bytes. Where it is watched a run is not cut short: the page ends it with its worker.
+[[clang::export_name("ask")]] const char* ask(const char* question, std::size_t bytes, bool watched) {
+  const auto read = fareline::read_document("question", {question, bytes});
+  fareline::Watch watch;
+  if (watched) watch = [](double done) { return progress(done), true; };
+  answer = fareline::text_of(read ? fareline::ask_watched(*read, fareline::Catalogue::built_in(), watch) : std::unexpected(read.error()));
   return answer.data();
 }
 

@@ -5,7 +5,7 @@ interface Exports {
   memory: WebAssembly.Memory;
   _initialize(): void;
   room(bytes: number): number;
-  ask(question: number, bytes: number): number;
+  ask(question: number, bytes: number, watched: number): number;
   tables(): number;
   answered(): number;
 }
@@ -30,14 +30,14 @@ const system = (memory: () => DataView): Record<string, (...args: number[]) => n
 });
 
 // `progress` is told, while a long question is answered, what share of the answer is there.
-export async function start(code: WebAssembly.Module | BufferSource, progress: (done: number) => void = () => {}): Promise<Core> {
+export async function start(code: WebAssembly.Module | BufferSource, progress?: (done: number) => void): Promise<Core> {
   let exports: Exports;
   const calls = system(() => new DataView(exports.memory.buffer));
   const any = new Proxy(calls, { get: (known, name: string) => known[name] ?? (() => unavailable) });
   const module = code instanceof WebAssembly.Module ? code : await WebAssembly.compile(code);
   const instance = await WebAssembly.instantiate(module, {
     wasi_snapshot_preview1: any,
-    page: { progress },
+    page: { progress: progress ?? (() => {}) },
   } as unknown as WebAssembly.Imports);
   exports = instance.exports as unknown as Exports;
   exports._initialize();
@@ -47,7 +47,7 @@ export async function start(code: WebAssembly.Module | BufferSource, progress: (
       const bytes = new TextEncoder().encode(question);
       const at = exports.room(bytes.length);
       new Uint8Array(exports.memory.buffer, at, bytes.length).set(bytes);
-      return read(exports.ask(at, bytes.length));
+      return read(exports.ask(at, bytes.length, progress ? 1 : 0));
     },
     tables: () => read(exports.tables()),
   };

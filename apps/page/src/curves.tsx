@@ -3,6 +3,7 @@
 import { effect, signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Latest, type Answer } from "./asking";
+import { row_of } from "./catalogue";
 import { asked, curves, with_plan, type Curves as All, type Ranges } from "./curves_data";
 import { Figure, type Here } from "./figure";
 import type { Lines } from "./figure_data";
@@ -17,6 +18,7 @@ export const held = signal<Given | undefined>(undefined);
 const all = signal<All | undefined>(undefined);
 const ghosts = signal<{ all: All; answer: Answer } | undefined>(undefined);
 const ranges = signal<Ranges>({ users: 1024, prompt: 131072 });
+const steps = signal<{ of: string; lines: Lines } | undefined>(undefined);
 const frontier = signal<{ of: string; lines: Lines } | undefined>(undefined);
 const points = () => (held.peek() ? 40 : 240); // of a curve: while it is dragged, and when it rests
 const latest = new Latest();
@@ -43,6 +45,13 @@ function fit_ranges(answer: Answer): void {
   if (next.users !== most || next.prompt !== longest) ranges.value = next;
 }
 
+// The setting as far as another question knows its inputs.
+const context_question = (given: Given) => {
+  const { prompt, context: _, ...rest } = given;
+  const known = Object.entries(rest).filter(([name]) => row_of("context", name));
+  return question_of("context", { ...Object.fromEntries(known), context: prompt ?? "4096" });
+};
+
 const speed_question = (given: Given) => {
   const { concurrency: _c, batch: _b, rate: _r, tp: _t, ep: _e, pp: _p, dp: _d, ...rest } = given;
   return question_of("speed", rest);
@@ -63,6 +72,12 @@ async function redraw(answer: Answer, given: Given, began: number): Promise<void
     points(),
   );
   requestAnimationFrame(() => performance.measure("redraw", { start: began, end: performance.now() }));
+  const stepped = JSON.stringify(context_question(given));
+  if (steps.peek()?.of !== stepped && !held.peek() && row_of("context", "context"))
+    asked(JSON.parse(stepped)).then((found) => {
+      const lines = (found.answer?.figures as Lines[] | undefined)?.find((f) => f.series?.some((one) => one.style === "step"));
+      if (lines) steps.value = { of: stepped, lines };
+    });
   clearTimeout(search);
   if (known?.of !== of && !held.peek())
     search = setTimeout(async () => {
@@ -213,6 +228,9 @@ export function Curves({ answer, answered_for, began }: { answer: Answer | undef
             {...(g && { ghost: g.memory })}
           />
           <Figure figure={a.roofline} {...(handles && { handle: handles })} {...(g && { ghost: g.roofline })} />
+          {steps.value && (
+            <Figure figure={steps.value.lines} here={{ x: prompt, label: `${digits(prompt)} tokens`, set: move("prompt", whole) }} />
+          )}
         </div>
       )}
       {!a && <p class="busy">…</p>}

@@ -294,7 +294,10 @@ function LinesPicture({
                   class={onPick ? "pick" : undefined}
                   onClick={onPick && (() => onPick(f.series.indexOf(s), i))}
                 >
-                  <title>{`${s.labels?.[i] ?? s.name}: ${digits(px / frame.x_unit.factor)} ${frame.x_unit.name}, ${digits(s.y[i]! / frame.y_unit.factor)} ${frame.y_unit.name}`}</title>
+                  <title>
+                    {`${s.labels?.[i] ?? s.name}: ${digits(px / frame.x_unit.factor)} ${frame.x_unit.name}, ` +
+                      `${digits(s.y[i]! / frame.y_unit.factor)} ${frame.y_unit.name}`}
+                  </title>
                 </circle>
               ),
           )}

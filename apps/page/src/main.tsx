@@ -116,7 +116,10 @@ function App() {
             at_once
             name="simulate"
             title="Simulate"
-            intro="Requests through a fleet, event by event, where the steady state has no tails to show: bursts, queues, caches, failures. It runs in a worker of its own."
+            intro={
+              "Requests through a fleet, event by event, where the steady state has no tails to show: bursts, queues, caches, failures. " +
+              "It runs in a worker of its own."
+            }
           />
         )}
         {view.value === "truth" && <Truth />}

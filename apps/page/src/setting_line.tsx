@@ -52,7 +52,8 @@ export function SettingLine({ answer }: { answer: Answer | undefined }) {
   const users = setting.value["batch"] !== undefined ? "batch" : setting.value["rate"] !== undefined ? "rate" : "concurrency";
   return (
     <p class="sentence">
-      What does a token of <Pick label="model" value={setting.value["model"] ?? ""} names={names} set={(v) => set("model", v)} /> cost on{" "}
+      What does a token of{" "}
+      <Pick label="model" value={setting.value["model"] ?? ""} names={names} set={(v) => set("model", v)} /> cost on{" "}
       <Pick label="system" value={setting.value["system"] ?? ""} names={systems.value.map((s) => s.name)} set={(v) => set("system", v)} />,
       for prompts of <Number_ name="prompt" answer={answer} /> tokens,{" "}
       <Number_ name="cached" answer={answer} share label="share of each prompt that is cached" /> of them cached, and answers of{" "}

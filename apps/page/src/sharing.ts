@@ -23,10 +23,13 @@ export function svg_of(svg: SVGElement, figure: FigureData): string {
     .replace(/^<svg[^>]*>/, "")
     .replace(/<\/svg>$/, "");
   const text =
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height + head}" viewBox="0 0 ${width} ${height + head}" font-family="system-ui, sans-serif">` +
-    `<title>${escape(figure.title)}</title><desc>${escape(figure.description)}</desc><rect width="100%" height="100%" fill="var(--board)"/>` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height + head}" viewBox="0 0 ${width} ${height + head}" ` +
+    `font-family="system-ui, sans-serif">` +
+    `<title>${escape(figure.title)}</title><desc>${escape(figure.description)}</desc>` +
+    `<rect width="100%" height="100%" fill="var(--board)"/>` +
     `<text x="8" y="20" font-size="15" font-weight="600" fill="var(--ink)">${escape(figure.title)}</text>` +
-    `<text x="8" y="37" font-size="12" fill="var(--soft)">${escape(figure.subtitle ?? "")}</text><g transform="translate(0 ${head})">${inside}</g></svg>`;
+    `<text x="8" y="37" font-size="12" fill="var(--soft)">${escape(figure.subtitle ?? "")}</text>` +
+    `<g transform="translate(0 ${head})">${inside}</g></svg>`;
   return text.replace(/var\((--[a-z0-9-]+)\)/g, (_, name: string) => style.getPropertyValue(name).trim() || "#888");
 }
 

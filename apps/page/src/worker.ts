@@ -15,11 +15,16 @@ export interface Reply {
 
 let core: Promise<Core> | undefined;
 let asked = 0;
+let quiet = 0; // until when no progress is told
 const post = (reply: Reply) => (self as unknown as Worker).postMessage(reply);
 
 self.onmessage = async ({ data }: MessageEvent<WebAssembly.Module | Request>) => {
   if (data instanceof WebAssembly.Module) {
-    core = start(data, (progress) => post({ id: asked, progress }));
+    core = start(data, (progress) => {
+      if (performance.now() < quiet) return;
+      quiet = performance.now() + 100;
+      post({ id: asked, progress });
+    });
     return;
   }
   try {

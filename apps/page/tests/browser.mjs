@@ -250,7 +250,8 @@ test("every chapter of the lecture draws its figures", async () => {
 
 test("a simulation runs in its worker, and is cancelled", async () => {
   await open(
-    "#simulate?model=meta-llama%2FLlama-3.1-70B&system=hgx-h100&tp=4&rate=2%2Fs&prompt=lognormal%3A1024%2C0.8&output=lognormal%3A256%2C1.0&requests=1000",
+    "#simulate?model=meta-llama%2FLlama-3.1-70B&system=hgx-h100&tp=4&rate=2%2Fs&prompt=lognormal%3A1024%2C0.8" +
+      "&output=lognormal%3A256%2C1.0&requests=1000",
   );
   await page.getByRole("button", { name: "Run" }).click();
   await page.locator(".asked figure").first().waitFor();

@@ -40,6 +40,12 @@ const usual = {
   bytes_per_parameter: [0.5, 4],
   kv_per_token: [1e3, 1e6],
   rental: [1e-4, 3e-3],
+  mean_between_failures: [1e3, 1e6],
+  restart: [1, 300],
+  start_up: [1, 300],
+  scale_interval: [5, 100],
+  think: [0.1, 100],
+  period: [0.01, 1],
   wire: [0.5, 2],
 };
 
@@ -149,7 +155,8 @@ lines.forEach((line, i) => {
     let at = 0;
     while (got[at] === expected[i]?.[at]) ++at;
     console.log(
-      `different at byte ${at}: ${line}\n  page:    ${got.slice(Math.max(0, at - 40), at + 60)}\n  command: ${expected[i]?.slice(Math.max(0, at - 40), at + 60)}`,
+      `different at byte ${at}: ${line}\n  page:    ${got.slice(Math.max(0, at - 40), at + 60)}` +
+        `\n  command: ${expected[i]?.slice(Math.max(0, at - 40), at + 60)}`,
     );
   }
 });

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "files.h"
+#include "truth/capacity.h"
 #include "truth/kernel_rows.h"
 #include "truth/report.h"
 #include "truth/request_runs.h"
@@ -101,12 +102,13 @@ Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
     if (!rows) return std::unexpected(rows.error());
     return tell(arguments, validate_kernels(catalogue, std::move(*rows), arguments.calibration));
   }
-  bool training = false;
+  bool training = false, capacity = false;
   for (const std::string& file : arguments.files) {
     const auto bytes = read_file(file, table_bytes);
     const auto holds = bytes ? holds_training(file, *bytes) : Expected<bool>(std::unexpected(bytes.error()));
     if (!holds) return std::unexpected(holds.error());
     training |= *holds;
+    capacity |= holds_capacity(file, *bytes).value_or(false);
   }
   if (training) {
     if (!arguments.fit.empty() || arguments.leave_out)
@@ -121,6 +123,12 @@ Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
     auto runs = runs_of(arguments);
     if (!runs) return std::unexpected(runs.error());
     return tell(arguments, validate_requests(catalogue, std::move(*runs), arguments.calibration));
+  }
+  if (capacity) {
+    if (!arguments.fit.empty() || arguments.leave_out) return fail("--fit", "is of no use here: no memory is fitted", "leave it out");
+    auto rows = rows_of(arguments, read_capacity_rows);
+    if (!rows) return std::unexpected(rows.error());
+    return tell(arguments, validate_capacity(catalogue, std::move(*rows)));
   }
   auto rows = rows_of(arguments, read_serving_rows);
   if (!rows) return std::unexpected(rows.error());
@@ -150,6 +158,7 @@ void add_validate(CLI::App& app, Expected<Catalogue> (*catalogue_at)(const std::
   for (const ServingTable& table : serving_tables()) known += (known.empty() ? "" : "; ") + std::string(table.summary);
   for (const TrainingTable& table : training_tables()) known += "; " + std::string(table.summary);
   for (const ServingTable& table : request_tables()) known += "; " + std::string(table.summary);
+  known += "; " + std::string(capacity_summary);
   command.add_option("files", arguments->files, "tables of measurements, CSV or gzipped CSV: " + known)->required()->type_name("FILE");
   std::string kernel_tables_known;
   for (const KernelTable& table : kernel_tables())

@@ -2,6 +2,7 @@
 #include "perf/departures.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "units/elementary.h"
@@ -57,7 +58,9 @@ Seconds worst_latency(Seconds interval) { return 2 * interval; }
 
 TokenRate pass_throughput(double batch, Seconds interval) { return batch * unit::token / interval; }
 
-Platform platform(const Trains& trains) {
+namespace {
+
+Platform who_is_left(const Trains& trains) {
   const double seats = trains.seats, mean = trains.rate * trains.interval;
   Platform steady;
   if (mean <= 0) {
@@ -91,43 +94,62 @@ Platform platform(const Trains& trains) {
   return steady;
 }
 
+}  // namespace
+
+Platform platform(const Trains& trains) {
+  Platform steady = who_is_left(trains);
+  steady.at_least = steady.left_behind;
+  for (std::size_t n = steady.at_least.size(); n-- > 1;) steady.at_least[n - 1] += steady.at_least[n];
+  return steady;
+}
+
 Seconds mean_wait(const Trains& trains, const Platform& platform) {
   const Seconds half = trains.interval / 2;
   return trains.rate > Frequency{} ? half + platform.mean_left / trains.rate : half;
 }
 
-double wait_exceeds(const Trains& trains, const Platform& platform, Seconds time) {
-  constexpr int points = 128;
+namespace {
+
+// Chance that who comes `until` before the next train is left behind by it and the `trains_gone - 1` that follow it: P(W + N >= room).
+double left_by(const Trains& trains, const Platform& platform, double trains_gone, Seconds until) {
+  if (trains_gone == 0) return 1;
   const std::vector<double>& p = platform.left_behind;
-  double total = 0;
-  for (int i = 0; i < points; ++i) {
-    const Seconds until = trains.interval * ((i + 0.5) / points);
-    // He waits longer where he takes a train that leaves after `time`.
-    const double trains_gone = time < until ? 0 : std::floor((time - until) / trains.interval) + 1;
-    if (trains_gone == 0) {
-      total += 1;
-      continue;
-    }
-    const double room = trains_gone * trains.seats;  // he is left behind by all of them if so many are before him
-    const double mean = trains.rate * (trains.interval - until);
-    // P(W + N >= room), N summed from its mode's far tail downwards: at_least[n] = P(N >= n).
-    const auto most = static_cast<std::size_t>(mean + 12 * std::sqrt(mean + 1) + 20);
-    std::vector<double> at_least(most + 2, 0);
-    double chance = poisson(static_cast<double>(most), mean);
-    for (std::size_t n = most + 1; n-- > 0;) {
-      at_least[n] = at_least[n + 1] + chance;
-      if (n > 0) chance = mean > 0 ? chance * static_cast<double>(n) / mean : (n == 1 ? 1 : 0);
-    }
-    double exceeds = 0;
-    for (std::size_t w = 0; w < p.size(); ++w) {
-      const double lacking = room - static_cast<double>(w);
-      exceeds += p[w] * (lacking <= 0                          ? 1
-                         : lacking > static_cast<double>(most) ? 0
-                                                               : std::min(1.0, at_least[static_cast<std::size_t>(lacking)]));
-    }
-    total += exceeds;
+  const double room = trains_gone * trains.seats;
+  const double mean = trains.rate * (trains.interval - until), reach = 12 * std::sqrt(mean + 1);
+  const double most = std::floor(mean + reach + 20), least = std::max(0.0, std::floor(mean - reach));
+  // Fewer than `least` never come, more than `most` neither: between, P(N >= n) meets P(W = room - n), from the far tail downwards.
+  const auto waiting = [&](double n) { return n >= 0 && n < static_cast<double>(p.size()) ? p[static_cast<std::size_t>(n)] : 0; };
+  double chance = poisson(most, mean), at_least = 0, exceeds = 0;
+  for (double n = most; n > least; --n) {
+    at_least += chance;
+    exceeds += waiting(room - n) * std::min(1.0, at_least);
+    chance = mean > 0 ? chance * n / mean : 0;
   }
-  return total / points;
+  const double sure = room - least;
+  if (sure <= 0) return 1;
+  return exceeds + (sure < static_cast<double>(p.size()) ? platform.at_least[static_cast<std::size_t>(sure)] : 0);
+}
+
+// Four points of Gauss and Legendre on [-1, 1], the positive ones, and their weights.
+// Source: Abramowitz & Stegun, table 25.4. Assumes: nothing.
+constexpr double nodes[] = {0.339981043584856, 0.861136311594053}, weights[] = {0.652145154862546, 0.347854845137454};
+constexpr int panels = 8;
+
+}  // namespace
+
+double wait_exceeds(const Trains& trains, const Platform& platform, Seconds time) {
+  const double passed = time / trains.interval, whole = std::floor(passed);
+  // Who comes less than the rest before the next train has seen one more leave.
+  const double rest = passed - whole;
+  double total = 0;
+  for (const auto& [from, to, gone] : {std::array{0.0, rest, whole + 1}, std::array{rest, 1.0, whole}})
+    for (int panel = 0; panel < panels; ++panel) {
+      const double half = (to - from) / (2 * panels), middle = from + (2 * panel + 1) * half;
+      for (int i = 0; i < 2; ++i)
+        for (const double sign : {-1.0, 1.0})
+          total += half * weights[i] * left_by(trains, platform, gone, (middle + sign * nodes[i] * half) * trains.interval);
+    }
+  return total;
 }
 
 Seconds wait_percentile(const Trains& trains, const Platform& platform, double share) {

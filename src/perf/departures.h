@@ -32,6 +32,7 @@ struct Trains {
 // The steady state of a platform.
 struct Platform {
   std::vector<double> left_behind;  // chance that so many are left standing when a train has gone
+  std::vector<double> at_least;     // ... that so many or more are
   double mean_left = 0;
   bool approximate = false;         // so near to full that the distribution is its exponential limit
 };
@@ -50,7 +51,8 @@ Seconds mean_wait(const Trains& trains, const Platform& platform);
 
 // Returns the chance that a passenger waits longer than `time`. Equation: a passenger u before the next train finds N(T - u) others of
 // his interval before him; he takes train 1 + floor((W + N)/s). Averaged over u.
-// Source: Chaudhry & Templeton 1983, section 4.2. Assumes: as platform; 128 points of u.
+// Source: Chaudhry & Templeton 1983, section 4.2; Abramowitz & Stegun 25.4.30 (four points of Gauss and Legendre). Assumes: as
+// platform; u on either side of the last whole interval before `time` in eight panels each.
 double wait_exceeds(const Trains& trains, const Platform& platform, Seconds time);
 
 // Returns the wait that a `share` of the passengers does not exceed. Equation: P(wait > t) = 1 - share.

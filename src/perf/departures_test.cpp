@@ -86,6 +86,35 @@ TEST(Waits, AreThoseOfASimulation) {
   }
 }
 
+// What the average over u says, point by point and person by person.
+double exceeds_slowly(const Trains& t, const Platform& steady, Seconds time) {
+  constexpr int points = 1024;
+  std::vector<double> fewer{0};  // chance that fewer than so many were left behind
+  for (const double chance : steady.left_behind) fewer.push_back(fewer.back() + chance);
+  double total = 0;
+  for (int i = 0; i < points; ++i) {
+    const double until = (i + 0.5) / points, passed = time / t.interval;
+    const double gone = passed < until ? 0 : std::floor(passed - until) + 1, mean = t.rate * t.interval * (1 - until);
+    double chance = std::exp(-mean), exceeds = 1;  // P(W + N < room), N from none upwards
+    for (double n = 0; n < gone * t.seats; ++n) {
+      exceeds -= chance * fewer[std::min(fewer.size() - 1, static_cast<std::size_t>(gone * t.seats - n))];
+      chance *= mean / (n + 1);
+    }
+    total += gone == 0 ? 1 : exceeds;
+  }
+  return total / points;
+}
+
+TEST(Waits, AreTheSumOverEveryPointAndPerson) {
+  for (const auto& [seats, load] : {std::pair{1.0, 0.6}, {8.0, 0.9}, {40.0, 0.97}, {200.0, 0.5}}) {
+    const Trains t = trains(seats, load);
+    const Platform steady = platform(t);
+    for (const double intervals : {0.0, 0.25, 0.9375, 1.0, 1.375, 3.25})
+      EXPECT_NEAR(wait_exceeds(t, steady, intervals * t.interval), exceeds_slowly(t, steady, intervals * t.interval), 1e-6)
+          << seats << " " << load << " " << intervals;
+  }
+}
+
 TEST(Waits, OfEmptyTrainsAreUniform) {
   const Trains t = trains(100, 0.1);
   const Platform steady = platform(t);

@@ -48,7 +48,8 @@ struct Run {
   double context = 0;                      // of all decoding sequences, were they at step 0
   double polled = 0;                       // decode steps at the last look
   int waited = 0, unbalanced = 0;
-  std::vector<double> lanes;               // when each prefill lane is free
+  std::deque<std::size_t> sent;            // prompts that no replica of the prefill pool has taken up
+  std::vector<double> free;                // when each of its replicas is
 
   int groups() const { return plan.plan().dp; }
   double drafted() const { return 1 + speculation.draft; }
@@ -62,22 +63,37 @@ struct Run {
     r.prompt = std::max(1.0, p.longest * (p.shortest + (1 - p.shortest) * a) * (1 - workload.cached));
     r.output = std::max(1.0, o.longest * (o.shortest + (1 - o.shortest) * b));
     r.sent = now;
-    arriving.push({pool.plan ? prefilled(r) : now, issued++});
+    if (pool.plan) sent.push_back(issued++);
+    else arriving.push({now, issued++});
   }
 
-  // When a prefill pool apart has done the prompt and sent its KV over.
-  double prefilled(Request& r) {
-    const int side = pool.plan->plan().dp;
-    auto lane = std::min_element(lanes.begin(), lanes.end());
-    const double start = std::max(now, *lane);
-    double busy = 0;                       // lanes of one replica run in step
-    for (const double other : lanes) busy += other > start;
-    const double beside = std::clamp(busy + 1, 1.0, static_cast<double>(side));
-    const double pass = pool.plan->estimate({.prefill_sequences = beside, .prefill_tokens = r.prompt}).time.in(unit::s);
-    const double spread = static_cast<double>(lanes.size()) / (pool.servers * side);  // a lane that others share is free later
-    *lane = start + pass * std::max(spread, 1.0);
-    r.filled = r.prompt;
-    return start + pass + pool.transfer.in(unit::s);
+  // When the prefill pool takes up its next prompts.
+  double next_start() const {
+    constexpr double never = 1e300;
+    return sent.empty() ? never : std::max(*std::min_element(free.begin(), free.end()), requests[sent.front()].sent);
+  }
+
+  // Lets the pool apart take up what it does by `until`: each replica a pass at a time, as many prompts as fill one, first come first.
+  void prefill(double until) {
+    for (double start = next_start(); start <= until; start = next_start()) {
+      double room = pool.plan->plan().dp * static_cast<double>(pool.plan->plan().token_budget), tokens = 0;
+      std::vector<std::size_t> taken;
+      for (; !sent.empty() && requests[sent.front()].sent <= start; sent.pop_front()) {
+        const Request& r = requests[sent.front()];
+        if (static_cast<double>(taken.size()) >= pool.plan->plan().dp && r.prompt > room) break;
+        room -= r.prompt;
+        tokens += r.prompt;
+        taken.push_back(sent.front());
+      }
+      const auto prompts = static_cast<double>(taken.size());
+      const double pass = pool.plan->estimate({.prefill_sequences = prompts, .prefill_tokens = tokens / prompts}).time.in(unit::s);
+      for (const std::size_t i : taken) {
+        requests[i].filled = requests[i].prompt;
+        arriving.push({start + pass + pool.transfer.in(unit::s), i});
+      }
+      // A replica that several decode replicas share is taken up by the others' prompts in between.
+      *std::min_element(free.begin(), free.end()) = start + pass * std::max(static_cast<double>(free.size()) / pool.servers, 1.0);
+    }
   }
 
   double stride(double n) {
@@ -196,8 +212,9 @@ struct Run {
       if (unbalanced > 0) unbalanced += static_cast<int>(n) - 1;
     }
     double time = stride(n);
-    if (pool.plan && !arriving.empty()) {  // a prompt done elsewhere joins at the next step
-      const double until = std::max(1.0, std::ceil((arriving.top().time - now) / time));
+    if (pool.plan) {  // a prompt done elsewhere joins at the next step
+      const double event = std::min(arriving.empty() ? next_start() : arriving.top().time, next_start());
+      const double until = std::max(1.0, std::ceil((event - now) / time));
       if (until < n) time = stride(n = until);
     }
     now += n * time;
@@ -219,11 +236,16 @@ struct Run {
   void go() {
     const auto total = static_cast<std::size_t>(std::max(1.0, std::round(client.users * client.waves)));
     requests.resize(total);
-    if (pool.plan) lanes.resize(static_cast<std::size_t>(std::max(1.0, std::floor(pool.servers * pool.plan->plan().dp))));
+    if (pool.plan) free.resize(static_cast<std::size_t>(std::max(1.0, std::floor(pool.servers))));
     for (double u = 0; u < client.users; ++u) issue();
     while (answered < total) {
       if (pool.plan) {
-        if (decoding.empty()) now = std::max(now, arriving.top().time);
+        prefill(now);
+        if (decoding.empty()) {
+          if (arriving.empty()) prefill(now = next_start());
+          prefill(arriving.top().time);
+          now = std::max(now, arriving.top().time);
+        }
         join();
         if (!decoding.empty()) decode_steps();
         continue;

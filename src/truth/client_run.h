@@ -37,6 +37,8 @@ struct ClientRun {
 };
 
 // Returns what the client measures of one replica that holds at most `limit` sequences.
+// A prefill pool apart takes prompts first come, first served, a pass at a time, as many as its token budget holds (each dp group one
+// at least).
 // Equation: the run itself. Lengths of request i are fractions frac(i g) and frac(i g^2) between shortest and longest, g = 0.7549 the
 // reciprocal of the plastic number; every step takes what `plan` estimates for the sequences and prompts in it; between two events
 // steps are alike but for a context that grows by one, and are taken in one stride at its middle.

@@ -101,6 +101,18 @@ TEST(ClientRun, SendsPromptsThroughAPoolApart) {
   EXPECT_GE(eased.rate, crowd.rate);
 }
 
+// Eight prompts of 1,000 tokens fill a pass of 8,192 between them: a burst of 16 takes two passes, one of four a pass.
+TEST(ClientRun, FillsThePassesOfAPoolApart) {
+  const CompiledPlan plan = llama(8192);
+  const Seconds full = plan.estimate({.prefill_sequences = 8, .prefill_tokens = 1000}).time;
+  const PrefillPool pool{.plan = &plan, .servers = 1, .transfer = {}};
+  const ClientRun run = client_run(plan, plenty, fixed(1000, 1), {}, {}, {.users = 16, .waves = 1}, pool);
+  EXPECT_NEAR((run.ttft_mean - plan.engine().prompt) / (1.5 * full), 1, 1e-9);
+  const Seconds half = plan.estimate({.prefill_sequences = 4, .prefill_tokens = 1000}).time;
+  const ClientRun four = client_run(plan, plenty, fixed(1000, 1), {}, {}, {.users = 4, .waves = 1}, pool);
+  EXPECT_NEAR((four.ttft_mean - plan.engine().prompt) / half, 1, 1e-9);
+}
+
 // The obvious run: every step on its own, everything looked at every time.
 ClientRun step_by_step(const CompiledPlan& plan, const Workload& w, const Client& client, int budget) {
   struct One { double prompt, output, filled = 0, made = 0, sent = 0, first = -1, last = -1; };

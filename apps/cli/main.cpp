@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/plan.h"
 #include "api/question.h"
 #include "api/questions.h"
 #include "api/reference.h"
@@ -23,6 +24,7 @@
 #include "render.h"
 #include "serve.h"
 #include "simulate.h"
+#include "threads.h"
 #include "validate.h"
 
 namespace {
@@ -137,7 +139,10 @@ int answer(const std::string& question, const Arguments& arguments) {
   }
   bool interrupted = false;
   const auto ask_of = [&](const Catalogue& catalogue) {
-    return question == "simulate" ? cli::simulate(asked, catalogue, arguments.simulate, interrupted) : ask(asked, catalogue);
+    if (question == "simulate") return cli::simulate(asked, catalogue, arguments.simulate, interrupted);
+    if (question != "plan") return ask(asked, catalogue);
+    cli::Threads threads;
+    return ask_plan(asked, catalogue, threads);
   };
   auto answered = [&]() -> Expected<Json> {
     if (arguments.data.empty()) return ask_of(Catalogue::built_in());
@@ -217,6 +222,7 @@ std::string group_of(const Input& input) {
                                      {"fleet", "Fleet"},
                                      {"plan", "Plan: what is left out is chosen"},
                                      {"blackboard", "Model and system: named ones, or numbers in their place"},
+                                     {"promise", "What it is held to"},
                                      {"money", "Pace and money"},
                                      {"prices", "Prices of an API"}})
     if (input.group == group) return title;

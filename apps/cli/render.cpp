@@ -210,7 +210,8 @@ std::string plan_line(const Json& plan) {
 
 std::string heading(const Json& answered) {
   const Json& in = answered["inputs"];
-  std::string text = in["model"]["value"].get<std::string>() + " on " + in["system"]["value"].get<std::string>();
+  std::string text =
+      in["model"]["value"].get<std::string>() + " on " + in[in.contains("systems") ? "systems" : "system"]["value"].get<std::string>();
   return text;
 }
 
@@ -219,6 +220,14 @@ std::string infeasible(const Json& answer) {
                      ".\n  needed     " + value_of(answer["needed"]) + "\n  available  " + value_of(answer["available"]) + "\n";
   if (answer.contains("would_fit")) text += "  would fit  " + answer["would_fit"].get<std::string>() + "\n";
   return text + "  remedy     " + answer["remedy"].get<std::string>() + "\n";
+}
+
+// Each limit given up alone, nearest first.
+std::string nearest(const Json& rows) {
+  Grid grid{{"limit given up", false}, {"asked", true}, {"reached", true}, {"by", false}, {"so", false}};
+  for (const Json& r : rows)
+    grid.add({spaced(r["limit"]), value_of(r["available"]), value_of(r["needed"]), r["layout"], r["remedy"]});
+  return grid.text();
 }
 
 std::string cost(const Json& answered) {
@@ -246,6 +255,41 @@ std::string step(const Json& answered) {
   out += fmt::format("\nbound    {}\nMFU {:.1f}%, MBU {:.1f}%\n", shares(a["bound"]), 100 * a["utilisation"]["mfu"].get<double>(),
                      100 * a["utilisation"]["mbu"].get<double>());
   out += fmt::format("\n{}\n", a["why"].get<std::string>());
+  return out;
+}
+
+// The plans found, best first, and how they were found.
+std::string plan(const Json& answered) {
+  const Json& a = answered["answer"];
+  std::string out = answered["inputs"]["model"]["value"].get<std::string>() + "\n\n";
+  Grid grid{{"", true},       {"system", false}, {"chips", true}, {"layout", false}, {"weights", false}, {"chunk", true},
+            {"batch", true},  {"any token", true}, {"80% band", false}, {"TTFT", true}, {"TPOT", true}};
+  bool equal = false;
+  for (const Json& p : a["plans"]) {
+    const bool same = p["equal"].get<bool>() && p["rank"] != 1;
+    equal = equal || same;
+    grid.add({fmt::format("{}{}{}", same ? "= " : "", p["rank"].get<int>(), p["rank"] == a["preferred"]["value"] ? " *" : ""), p["system"],
+              number_text(p["chips"].get<double>(), 9), p["layout"], p["weights"], number_text(p["plan"]["token_budget"].get<double>(), 9),
+              value_of(p["batch"]["decoding"], 3), value_of(p["price"]["blended"]), band(p["price"]["blended"]),
+              value_of(p["latency"]["ttft"], 3), value_of(p["latency"]["tpot"], 3)});
+  }
+  out += grid.text();
+  out += fmt::format("* the simplest of those that are equal to the best{}\n", equal ? "; = as good as the best: their bands overlap" : "");
+  out += fmt::format("\nplans    {} considered: {} estimated, {} bounded away by the floor under them, {} cannot be\n",
+                     value_of(a["considered"]), value_of(a["estimated"]), value_of(a["bounded"]), value_of(a["impossible"]));
+  const Json& best = a["plans"][a["preferred"]["value"].get<std::size_t>() - 1];
+  out += "\n" + wrapped(a["why"].get<std::string>(), 0) + "\n" + wrapped("opened:  " + best["command"].get<std::string>(), 9);
+  for (const Json& l : a["launch"]) {
+    const std::string engine = l["engine"].get<std::string>() + ":" + std::string(8 - l["engine"].get<std::string>().size(), ' ');
+    if (l.contains("command")) out += wrapped(engine + l["command"].get<std::string>(), 9);
+    if (l.contains("file")) {
+      std::string file = l["file"];
+      for (std::size_t i = 0; (i = file.find('\n', i)) != std::string::npos && i + 1 < file.size(); i += 18)
+        file.replace(i, 1, "\n         " + std::string(8, ' '));
+      out += "         config.yaml: " + file;
+    }
+    if (l.contains("note")) out += (l.contains("command") ? std::string(9, ' ') : engine) + wrapped(l["note"].get<std::string>(), 9);
+  }
   return out;
 }
 
@@ -446,7 +490,11 @@ std::string rendered(const Json& answered, bool explain) {
     out = grid.text();
   } else if (question == "sweep") out = sweep(answered);
   else if (question == "memory") out = memory(answered);
-  else if (answer.contains("feasible") && !answer["feasible"].get<bool>()) out = heading(answered) + "\n\n" + infeasible(answer);
+  else if (answer.contains("feasible") && !answer["feasible"].get<bool>()) {
+    out = heading(answered) + "\n\n" + infeasible(answer);
+    if (answer.contains("nearest")) out += "\n" + nearest(answer["nearest"]);
+  }
+  else if (question == "plan") out = plan(answered);
   else if (question == "cost") out = cost(answered);
   else if (question == "step") out = step(answered);
   else if (question == "simulate") out = simulate(answered);

@@ -44,6 +44,8 @@ picture bill bill --input 8000 --cached 4000 --output 1000 --input-price "0.56 U
   --model deepseek-ai/DeepSeek-V3.2 --system gb200-nvl72
 picture simulate simulate --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --traffic markov:4,0.1,60s --rate 2/s \
   --prompt lognormal:1024,0.8 --output lognormal:256,1.0 --requests 5000 --find-capacity
+picture plan plan --model deepseek-ai/DeepSeek-V3 --systems hgx-h200,gb200-nvl72,mi355x-8 --prompt 4096 --output 512 --cached 0.5 --ttft 2s --tpot 30ms \
+  --rate 50/s
 picture calibration sweep step "${llama[@]}" --vary batch=1..256 --context 1024
 picture measure sweep step --data example --model Qwen/Qwen3-0.6B --system my-machine --vary batch=1..64 --context 512
 picture add-a-chip sweep cost --data example --model meta-llama/Llama-3.1-70B --system twice-h100-8 --stack vllm --tp 8 "${chat[@]}" --concurrency 64 \

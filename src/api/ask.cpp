@@ -140,6 +140,7 @@ std::span<const Question> questions() {
        answer_sweep, plot_sweep},
       {"list", "what the catalogue holds", "systems", list_inputs, answer_list},
       {"show", "one thing of the catalogue, each value with its source", "chip h100-sxm", show_inputs, answer_show},
+      plan_question(),
       tiers_question(),
       bill_question(),
       balance_question(),

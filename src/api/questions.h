@@ -22,6 +22,7 @@ Expected<nlohmann::ordered_json> answer_list(Inputs& inputs, const Catalogue& ca
 Expected<nlohmann::ordered_json> answer_show(Inputs& inputs, const Catalogue& catalogue);
 
 Question tiers_question();
+Question plan_question();
 Question simulate_question();
 Question bill_question();
 // The rows of the questions of the blackboard.

@@ -264,6 +264,11 @@ constexpr auto shown_questions = std::to_array<Shown>({
     {"show system", "show, a system", R"({"kind": "system", "name": "hgx-h100"})"},
     {"show model", "show, a model", R"({"kind": "model", "name": "openai/gpt-oss-20b"})"},
     {"show calibration", "show, a calibration", R"({"kind": "calibration", "name": "ideal"})"},
+    {"plan", "plan",
+     R"({"model": "openai/gpt-oss-20b", "systems": "hgx-h100", "prompt": 2048, "output": 256, "rate": "20/s", "chips": "8"})"},
+    {"no plan", "plan, where no plan keeps the limits",
+     R"({"model": "openai/gpt-oss-20b", "systems": "hgx-h100",
+         "prompt": 2048, "output": 256, "rate": "20/s", "chips": "8", "tpot": "1 ms"})"},
     {"tiers", "tiers", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100"})"},
     {"balance", "balance", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "context": 8192})"},
     {"departures", "departures", R"({"model": "openai/gpt-oss-20b", "system": "hgx-h100", "batch": 200, "ride": 10, "load": 0.9})"},
@@ -282,6 +287,7 @@ constexpr auto shown_questions = std::to_array<Shown>({
 
 std::string_view asked_question(std::string_view question) {
   if (question == "infeasible") return "cost";
+  if (question == "no plan") return "plan";
   return question.substr(0, question.find(' '));
 }
 

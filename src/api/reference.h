@@ -33,6 +33,7 @@ std::span<const AnswerField> blackboard_answer_fields();
 std::span<const AnswerField> price_answer_fields();  // of caches and prices
 std::span<const AnswerField> simulate_answer_fields();
 std::span<const AnswerField> training_answer_fields();  // of pipelines, memory and training
+std::span<const AnswerField> plan_answer_fields();
 
 // The row that describes `path` of an answer to `question`; nothing where no row does.
 const AnswerField* described(std::string_view question, std::string_view path);

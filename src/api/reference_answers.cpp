@@ -171,7 +171,8 @@ constexpr std::array<AnswerField, 148> answer_table{{
 std::span<const AnswerField> answer_fields() {
   static const std::vector<AnswerField> all = [] {
     std::vector<AnswerField> joined(answer_table.begin(), answer_table.end());
-    for (const auto& more : {blackboard_answer_fields(), price_answer_fields(), simulate_answer_fields(), training_answer_fields()}) {
+    for (const auto& more : {blackboard_answer_fields(), price_answer_fields(), simulate_answer_fields(), training_answer_fields(),
+                             plan_answer_fields()}) {
       joined.insert(joined.end(), more.begin(), more.end());
     }
     return joined;

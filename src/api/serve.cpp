@@ -18,8 +18,6 @@ const MemoryTier* tier_named(const System& system, std::string_view name) {
   return nullptr;
 }
 
-Format kv_of(const Situation& s) { return s.plan.kv.value_or(s.model.precision.kv); }
-
 // Powers of two up to `most`, and `most` itself.
 std::vector<int> powers(int most) {
   std::vector<int> all;
@@ -35,49 +33,7 @@ int telling(const Infeasible& reason) {
   return reason.constraint == Infeasible::Constraint::ranks ? 0 : 1;
 }
 
-double kept_context(const Workload& w) { return w.prompt.mean() + w.output.biased_mean() / 2; }
-
 }  // namespace
-
-std::expected<Served, Infeasible> serve(const Situation& s) {
-  auto compiled = compile(s.model, s.system, s.calibration, s.plan);
-  if (!compiled) return std::unexpected(compiled.error());
-  Served served{.compiled = std::move(*compiled)};
-  served.memory = memory_use(s.model, s.system, s.plan, kept_context(s.workload));
-  const Demand& d = s.demand;
-  std::expected<Serving, Infeasible> serving;
-  served.chips = s.plan.chips();
-  if (s.prefill) {
-    auto front = compile(s.model, s.system, s.calibration, *s.prefill);
-    if (!front) return std::unexpected(front.error());
-    const MemoryUse front_memory = memory_use(s.model, s.system, *s.prefill, s.workload.prompt.mean());
-    if (most_sequences(front_memory, *s.prefill) < 1)
-      return std::unexpected(out_of_memory(front_memory, 1));
-    served.compiled_prefill = std::move(*front);
-    served.chips += s.prefill->chips();
-    serving = disaggregated(*served.compiled_prefill, served.compiled, served.memory, s.model, s.system, s.workload, s.speculation,
-                            d.batch > 0 ? d.batch * s.plan.replicas : d.concurrency, d.rate);
-  } else if (d.batch > 0) {
-    serving = fixed_batch(served.compiled, served.memory, s.workload, s.speculation, d.batch);
-  } else if (d.rate > Frequency{}) {
-    serving = open_loop(served.compiled, served.memory, s.workload, s.speculation, d.rate);
-  } else {
-    serving = closed_loop(served.compiled, served.memory, s.workload, s.speculation, d.concurrency);
-  }
-  if (!serving) return std::unexpected(serving.error());
-  served.serving = *serving;
-  PrefixStorage storage = s.storage;
-  storage.size = sequence_bytes(s.model, kv_of(s), s.workload.prompt_cached());
-  if (s.workload.prompt_cached() > 0)
-    if (const MemoryTier* tier = tier_named(s.system, s.tier); tier && tier->bandwidth.stated())
-      served.retrieval = storage.size / (tier->bandwidth.value * s.plan.stage_chips());
-  served.serving.ttft.value += served.retrieval;
-  served.serving.ttft.floor += served.retrieval;
-  if (s.workload.prompt_cached() <= 0) storage.size = Bytes{};
-  served.bill = request_bill(served.serving, served.chips, s.chip_rate, storage);
-  served.prices = token_prices(served.bill, s.workload);
-  return served;
-}
 
 std::vector<Plan> layouts(const Model& model, const System& system, const Plan& base, const Inputs& given) {
   const bool moe = std::any_of(model.kinds.begin(), model.kinds.end(), [](const Layer& l) { return l.feed_forward.experts > 0; });
@@ -195,7 +151,7 @@ Choice choose(Situation situation, const Inputs& inputs, Seconds pace, Seconds p
   return choice;
 }
 
-Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
+Expected<Read> read_terms(Inputs& inputs, const Catalogue& catalogue) {
   Read read;
   if (const auto bounds = chips_in_bounds(inputs); !bounds) return std::unexpected(bounds.error());
   auto model = model_of(inputs, catalogue);
@@ -241,10 +197,18 @@ Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
                                         number_text(static_cast<double>(s.model.max_context))));
   for (const std::string& note : format_notes(s.model, s.plan, s.system.chip)) read.warnings.push_back(note);
   if (s.system.status == "announced") read.warnings.push_back(fmt::format("{} is announced, not measured by anyone", s.system.title));
+  read.situation = std::move(s);
+  return read;
+}
 
+Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue) {
+  auto terms = read_terms(inputs, catalogue);
+  if (!terms) return terms;
+  Read read = std::move(*terms);
+  const Demand demand = read.situation.demand;
   const Seconds pace = inputs.quantity<Seconds>("pace").value_or(Seconds{}),
                 patience = inputs.quantity<Seconds>("patience").value_or(Seconds{});
-  read.choice = choose(std::move(s), inputs, pace, patience);
+  read.choice = choose(std::move(read.situation), inputs, pace, patience);
   read.situation = read.choice.situation;
   const std::string within = fmt::format("TPOT within {} and TTFT within {}, of {} plans and loads tried", to_text(pace), to_text(patience),
                                          read.choice.considered);

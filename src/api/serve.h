@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One serving system asked for its steady state and its bill, and the choice of what the asker left out.
+// The situation a question describes, and the choice of what the asker left out.
 #pragma once
 
 #include <optional>
@@ -7,43 +7,9 @@
 #include <vector>
 
 #include "api/setting.h"
+#include "economics/serve.h"
 
 namespace fareline {
-
-// How much is asked of the system: one of the three is positive.
-struct Demand {
-  double concurrency = 0, batch = 0;
-  Frequency rate{};
-  bool stated() const { return concurrency > 0 || batch > 0 || rate > Frequency{}; }
-};
-
-struct Situation {
-  Model model;
-  System system;
-  Calibration calibration;
-  Plan plan;
-  std::optional<Plan> prefill;   // a pool apart
-  Workload workload;
-  Speculation speculation;
-  Demand demand;
-  MoneyRate chip_rate{};
-  PrefixStorage storage;         // size is filled in from the workload
-  std::string tier;
-};
-
-struct Served {
-  CompiledPlan compiled;
-  std::optional<CompiledPlan> compiled_prefill;
-  MemoryUse memory;
-  Serving serving;
-  RequestBill bill;
-  TokenPrices prices;
-  Seconds retrieval;             // of the cached prefix from its tier, part of TTFT
-  double chips = 0;
-};
-
-// Returns the steady state and bill of `situation`, or why there is none.
-std::expected<Served, Infeasible> serve(const Situation& situation);
 
 // The layouts that `given` leaves open: powers of two, as far as model and system allow.
 std::vector<Plan> layouts(const Model& model, const System& system, const Plan& base, const Inputs& given);
@@ -69,5 +35,7 @@ struct Read {
   std::vector<std::string> warnings;
 };
 Expected<Read> read_situation(Inputs& inputs, const Catalogue& catalogue);
+// The same with nothing chosen: `choice` is empty.
+Expected<Read> read_terms(Inputs& inputs, const Catalogue& catalogue);
 
 }  // namespace fareline

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "perf/capacity.h"
 #include "units/elementary.h"
 
 namespace fareline {
@@ -257,33 +258,70 @@ std::expected<Serving, Infeasible> fixed_batch(const CompiledPlan& plan, const M
   return s;
 }
 
+namespace {
+
+// The largest batch open_loop looks at.
+double most_open(const CompiledPlan& plan, const Speculation& speculation, double limit) {
+  return std::min(limit, plan.plan().token_budget * plan.plan().dp * plan.plan().pp / (1 + speculation.draft) - 1);
+}
+
+// Requests a second that a replica carries at `batch`; none where prompts crowd out its steps.
+double carried(const Replica& replica, double batch, Operation& o) {
+  o = replica.at(batch, replica.workload.prompt_cached(), 1);
+  if (!o.feasible) return 0;
+  return std::min(1 / o.total.in(unit::s), replica.steps() > 0 ? 1e300 : 1 / o.service.in(unit::s));
+}
+
+}  // namespace
+
+Frequency Carried::most() const {
+  Frequency most;
+  for (const Frequency rate : rates) most = max(most, rate);
+  return most;
+}
+
+double Carried::batch_above(Frequency rate) const {
+  double below = 0;
+  for (std::size_t i = 0; i < rates.size() && rates[i] < rate; ++i) below = batches[i];
+  return below;
+}
+
+Carried carried_by_batch(const CompiledPlan& plan, const MemoryUse& memory, const Workload& workload, const Speculation& speculation) {
+  const Replica replica{.plan = plan, .workload = workload, .speculation = speculation};
+  const double limit = most_sequences(memory, plan.plan()), most = most_open(plan, speculation, limit);
+  Carried all;
+  if (limit < 1) return all;
+  Operation o;
+  const bool decodes = replica.steps() > 0;
+  for (double batch = decodes ? 1 : 0;; batch = std::min(2 * batch, most)) {
+    all.batches.push_back(batch);
+    all.rates.push_back(carried(replica, batch, o) / unit::s);
+    if (!decodes || batch >= most) return all;
+  }
+}
+
 std::expected<Serving, Infeasible> open_loop(const CompiledPlan& plan, const MemoryUse& memory, const Workload& workload,
                                              const Speculation& speculation, Frequency rate) {
   const Replica replica{.plan = plan, .workload = workload, .speculation = speculation};
   const double replicas = plan.plan().replicas, each = rate.coherent() / replicas;
   const double limit = most_sequences(memory, plan.plan());
   if (limit < 1) return std::unexpected(out_of_memory(memory, 1));
-  const double cached = workload.prompt_cached();
-  const double most = std::min(limit, plan.plan().token_budget * plan.plan().dp * plan.plan().pp / (1 + speculation.draft) - 1);
+  const double most = most_open(plan, speculation, limit);
   Operation o;
   // Spare capacity at batch b, increasing in b while batching pays.
-  const auto spare = [&](double b) {
-    o = replica.at(b, cached, 1);
-    if (!o.feasible) return -each;
-    return std::min(1 / o.total.in(unit::s), replica.steps() > 0 ? 1e300 : 1 / o.service.in(unit::s)) - each;
-  };
+  const auto spare = [&](double b) { return carried(replica, b, o) - each; };
   double decoding = 0;
   if (replica.steps() > 0) {
     // Throughput may fall again at large batches (prompts crowd out steps): find the first batch that carries the rate.
-    double high = 1;
+    double low = 0, high = 1;
     double best = spare(high);
     while (best < 0 && high < most) {
+      low = high;
       high = std::min(2 * high, most);
       best = std::max(best, spare(high));
-      if (spare(high) >= 0) break;
     }
     if (best < 0) return std::unexpected(Infeasible{Infeasible::Constraint::rate, rate.coherent(), (best + each) * replicas});
-    decoding = root(spare, high * 1e-9, high);
+    decoding = root(spare, std::max(low, high * 1e-9), high);
     if (spare(decoding) < 0) decoding = std::min(high, decoding * (1 + 1e-8));
     spare(decoding);
   } else if (spare(0) < 0) {

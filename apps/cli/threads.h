@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Jobs over all cores.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "units/workers.h"
+
+namespace fareline::cli {
+
+class Threads : public Workers {
+ public:
+  void run(std::size_t jobs, const std::function<void(std::size_t)>& job) override {
+    const std::size_t threads = std::min<std::size_t>(std::max(1U, std::thread::hardware_concurrency()), jobs);
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < jobs; i = next++) job(i);
+    };
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < threads; ++i) others.emplace_back(work);
+    work();
+  }
+};
+
+}  // namespace fareline::cli

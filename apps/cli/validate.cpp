@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "files.h"
+#include "render.h"
 #include "truth/capacity.h"
 #include "truth/kernel_rows.h"
 #include "truth/report.h"
@@ -17,6 +18,7 @@
 #include "truth/validate_kernels.h"
 #include "truth/validate_requests.h"
 #include "truth/validate_training.h"
+#include "validate_prices.h"
 
 namespace fareline::cli {
 namespace {
@@ -93,7 +95,28 @@ Expected<void> tell(const Arguments& arguments, const V& validation) {
   return {};
 }
 
+// The same of prices, which questions answer.
+Expected<void> tell_prices(const Arguments& arguments, const nlohmann::ordered_json& answered) {
+  if (!arguments.calibration.empty() || !arguments.csv.empty() || !arguments.fit.empty() || arguments.leave_out)
+    return fail(arguments.files.front(), "holds prices, which no calibration predicts", "leave out all but --plot and --json");
+  if (!arguments.plot.empty()) {
+    const Question* question = question_named(answered["question"].get<std::string>());
+    const auto text = question->plot(answered);
+    if (!text) return std::unexpected(text.error());
+    if (const auto written = write_file(arguments.plot, *text); !written) return written;
+    if (arguments.plot == "-") return {};
+  }
+  using Json = nlohmann::ordered_json;
+  const std::string text =
+      arguments.json ? answered.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : rendered(answered, false);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return {};
+}
+
 Expected<void> write(const Arguments& arguments, const Catalogue& catalogue) {
+  const auto prices = validate_prices(arguments.files, catalogue);
+  if (!prices) return std::unexpected(prices.error());
+  if (*prices) return tell_prices(arguments, **prices);
   if (!arguments.calibration.empty())
     if (const auto named = catalogue.calibration(arguments.calibration); !named)
       return std::unexpected(Error(named.error()).within("--calibration"));
@@ -159,7 +182,12 @@ void add_validate(CLI::App& app, Expected<Catalogue> (*catalogue_at)(const std::
   for (const TrainingTable& table : training_tables()) known += "; " + std::string(table.summary);
   for (const ServingTable& table : request_tables()) known += "; " + std::string(table.summary);
   known += "; " + std::string(capacity_summary);
-  command.add_option("files", arguments->files, "tables of measurements, CSV or gzipped CSV: " + known)->required()->type_name("FILE");
+  command
+      .add_option("files", arguments->files,
+                  "tables of measurements, CSV or gzipped CSV: " + known +
+                      "; price lists of APIs, by \"invert\"; billing cases beside them, by \"bill\"")
+      ->required()
+      ->type_name("FILE");
   std::string kernel_tables_known;
   for (const KernelTable& table : kernel_tables())
     kernel_tables_known += (kernel_tables_known.empty() ? "" : "; ") + std::string(table.summary);

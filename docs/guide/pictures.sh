@@ -40,6 +40,8 @@ picture capacity capacity --model deepseek-ai/DeepSeek-V3 --system gb200-nvl72 -
 picture reversible reversible --layers 80 --hidden 8192
 picture training train --model meta-llama/Llama-3.1-405B --system hgx-h100 --chips 8192 --tp 8 --pp 16 --batch 2048 --sharding gradients --tokens 15.6e12
 picture tiers tiers --model meta-llama/Llama-3.1-70B --system hgx-h100 --context 8192
+picture invert invert --input-price "5 USD/Mtok" --output-price "25 USD/Mtok" --write-5min-price "6.25 USD/Mtok" --above 200000 \
+  --output-price-above "37.5 USD/Mtok" --active-parameters 100G --hardware-ratio 300
 picture bill bill --input 8000 --cached 4000 --output 1000 --input-price "0.56 USD/Mtok" --cached-price "0.28 USD/Mtok" --output-price "1.68 USD/Mtok" \
   --model deepseek-ai/DeepSeek-V3.2 --system gb200-nvl72
 picture simulate simulate --model meta-llama/Llama-3.1-70B --system hgx-h100 --tp 4 --traffic markov:4,0.1,60s --rate 2/s \

@@ -148,6 +148,7 @@ std::span<const Question> questions() {
       racks_question(),
       speed_question(),
       context_question(),
+      invert_question(),
       lecture_question(),
       simulate_question(),
       pipeline_question(),

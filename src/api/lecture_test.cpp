@@ -79,7 +79,10 @@ TEST(Lecture, HoldsEveryFigureOfTheTable) {
     const std::vector<std::string> cell = cells(line);
     ASSERT_EQ(cell.size(), 9u) << line;
     ++figures;
-    if (!rows.contains(cell[0])) continue;
+    if (!rows.contains(cell[0])) {
+      ADD_FAILURE() << cell[0] << " has no file in data/lecture";
+      continue;
+    }
     const Json& row = rows[cell[0]];
     EXPECT_EQ(row["at"], cell[1]) << cell[0];
     EXPECT_EQ(row["said"], cell[8]) << cell[0];
@@ -113,6 +116,9 @@ TEST(LecturePlots, AreDrawnEach) {
     EXPECT_TRUE(names.insert(name).second) << name << " is drawn twice";
     EXPECT_NE(svg.find("<svg"), std::string::npos);
   }
+  // The curves of the blackboard.
+  for (const char* name : {"batch", "context", "pipeline-unfilled", "pipeline-filled", "tiers", "cost-of-a-life"})
+    EXPECT_TRUE(names.contains(std::string(name) + ".svg")) << name;
 }
 
 }  // namespace

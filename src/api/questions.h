@@ -31,6 +31,7 @@ Question departures_question();
 Question racks_question();
 Question speed_question();
 Question context_question();
+Question invert_question();
 Question lecture_question();
 
 // The pictures of the figures of the lecture that name one: file name and SVG. Errors: a figure that cannot be answered or drawn.

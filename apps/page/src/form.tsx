@@ -86,14 +86,15 @@ export function Form({ name, title, intro, at_once }: { name: string; title: str
   const table = table_of(name);
   const asker = useRef<Asker | undefined>(undefined);
   const state = useSignal<{ name: string; answer?: Answer; running?: number; began?: number; failed?: string } | undefined>(undefined);
-  const given = other.value[other_key.value] ?? (table ? example(table.example) : {});
+  const given_now = () => other.value[other_key.value] ?? (table ? example(table.example) : {});
+  const given = given_now();
   const shown = state.value?.name === name ? state.value : undefined;
   const run = async () => {
     asker.current ??= new Asker();
     const began = performance.now();
     state.value = { name, running: 0, began };
     try {
-      const answer = await asker.current.ask(question_of(name, given), (done) => (state.value = { name, running: done, began }));
+      const answer = await asker.current.ask(question_of(name, given_now()), (done) => (state.value = { name, running: done, began }));
       state.value = { name, answer };
     } catch (error) {
       state.value = { name, failed: String((error as Error).message) };

@@ -98,7 +98,7 @@ std::optional<Composed> composed(const std::string& model, const std::string& sy
 constexpr std::array systems{"hgx-h100", "gb200-nvl72", "hgx-h200", "mi300x-8", "hgx-b300", "dgx-a100", "mi355x-8"};
 
 // The composition with "cost" over the whole catalogue, each model on one system in turn: four fifths of the ranges hold the model's
-// numbers, as they state. The ranges' ends were read off ten systems at 128 users; seven of these are asked here, at other loads and lengths.
+// numbers, as they state. The ranges' ends were read off ten systems at 128 users; seven of these are asked here, at other loads.
 TEST(Invert, OfPricesThatCostComputesHoldsTheModelAsOftenAsItStates) {
   int active = 0, kv = 0, all = 0, with_kv = 0, at = 0;
   std::string missed;

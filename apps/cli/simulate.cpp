@@ -5,14 +5,12 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <mutex>
-#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,6 +19,7 @@
 #include "api/simulate.h"
 #include "api/simulate_report.h"
 #include "files.h"
+#include "threads.h"
 #include "truth/gzip_bytes.h"
 #include "units/text.h"
 
@@ -132,13 +131,7 @@ class Machine : public Surroundings {
 
   // What comes next is dealt out as threads come free; what is found does not depend on who finds it.
   void each(std::size_t count, const std::function<void(std::size_t)>& one) override {
-    std::atomic<std::size_t> next = 0;
-    const auto work = [&] {
-      for (std::size_t i = next++; i < count; i = next++) one(i);
-    };
-    std::vector<std::jthread> others;
-    for (std::size_t i = 1; i < std::min<std::size_t>(static_cast<std::size_t>(threads()), count); ++i) others.emplace_back(work);
-    work();
+    Threads(arguments_.threads).run(count, one);
   }
 
   std::unique_ptr<Streams> streams;
@@ -147,9 +140,6 @@ class Machine : public Surroundings {
   double wall = 0;  // of the run asked for, without a search
 
  private:
-  int threads() const {
-    return arguments_.threads > 0 ? arguments_.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  }
   double seconds(Clock::time_point now) const { return std::chrono::duration<double>(now - begin_).count(); }
   void tell(const Totals& totals, double passed) const {
     const double requests = static_cast<double>(totals.requests);

@@ -17,6 +17,8 @@ namespace fareline {
 plot::Unit answer_unit(const std::string& unit, double largest);
 // Coherent units in one of an answer's unit: answers give prices per million tokens.
 double answer_factor(const std::string& unit);
+// The numbers of an answer's list times `factor`; NaN where one is null.
+std::vector<double> coherent(const nlohmann::ordered_json& values, double factor);
 
 struct FigureAxis {
   std::string label, unit = "1";     // the unit as answers write it; of a pure number "1"

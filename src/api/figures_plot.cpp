@@ -18,12 +18,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::vector<double> coherent(const Json& values, double factor) {
-  std::vector<double> all;
-  for (const Json& v : values) all.push_back(v.is_number() ? v.get<double>() * factor : std::numeric_limits<double>::quiet_NaN());
-  return all;
-}
-
 double largest_of(const std::vector<double>& values) {
   double largest = 0;
   for (const double v : values)
@@ -145,6 +139,12 @@ plot::Unit answer_unit(const std::string& unit, double largest) {
 }
 
 double answer_factor(const std::string& unit) { return unit == "USD/Mtok" ? 1e-6 : 1; }
+
+std::vector<double> coherent(const Json& values, double factor) {
+  std::vector<double> all;
+  for (const Json& v : values) all.push_back(v.is_number() ? v.get<double>() * factor : std::numeric_limits<double>::quiet_NaN());
+  return all;
+}
 
 Expected<std::string> plot_figures(const Json& answered) {
   if (!answered.contains("answer") || !answered["answer"].contains("figures") || answered["answer"]["figures"].empty())

@@ -5,7 +5,7 @@
 #include <array>
 #include <string_view>
 
-#include "api/simulate_inputs.h"
+#include "api/setting.h"
 
 namespace fareline {
 

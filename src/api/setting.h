@@ -32,6 +32,16 @@ constexpr std::array<Input, N> in_group(std::string_view group, std::array<Input
   return table;
 }
 
+// The rows of a table that have these names, in their order.
+template <std::size_t N, std::size_t M>
+constexpr std::array<Input, M> rows_named(const std::array<Input, N>& table, const std::array<std::string_view, M>& names) {
+  std::array<Input, M> found{};
+  for (std::size_t i = 0; i < M; ++i)
+    for (const Input& input : table)
+      if (input.name == names[i]) found[i] = input;
+  return found;
+}
+
 inline constexpr auto setting_inputs = in_group("setting", std::array<Input, 12>{{
     {.name = "model",
      .kind = InputKind::model,

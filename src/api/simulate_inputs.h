@@ -10,16 +10,6 @@
 
 namespace fareline {
 
-// The rows of a table that have these names.
-template <std::size_t N, std::size_t M>
-constexpr std::array<Input, M> rows_named(const std::array<Input, N>& table, const std::array<std::string_view, M>& names) {
-  std::array<Input, M> found{};
-  for (std::size_t i = 0; i < M; ++i)
-    for (const Input& input : table)
-      if (input.name == names[i]) found[i] = input;
-  return found;
-}
-
 // The names of a table of policies, comma separated.
 template <const auto& rows>
 struct PolicyNames {

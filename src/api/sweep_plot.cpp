@@ -48,12 +48,6 @@ std::string label_of(std::string name) {
   return name;
 }
 
-std::vector<double> numbers(const Json& values, double factor) {
-  std::vector<double> all;
-  for (const Json& v : values) all.push_back(v.is_number() ? v.get<double>() * factor : std::numeric_limits<double>::quiet_NaN());
-  return all;
-}
-
 double largest_of(const std::vector<double>& values) {
   double largest = 0;
   for (const double v : values)
@@ -94,7 +88,7 @@ std::vector<plot::Regime> regimes_of(const Json& bound, const std::vector<double
 
 Expected<std::string> plot_lines(const Json& answer, const std::string& title, const std::string& subtitle) {
   const Json& varied = answer["varied"][0];
-  const std::vector<double> x = numbers(varied["values"], 1);
+  const std::vector<double> x = coherent(varied["values"], 1);
   const plot::Axis axis = x_axis(varied, x);
   const plot::Values xs(axis.unit.dim, x);
   plot::StackedPlots stack{.title = title,
@@ -104,7 +98,7 @@ Expected<std::string> plot_lines(const Json& answer, const std::string& title, c
   for (const Json& column : answer["columns"]) {
     const std::string unit = column["unit"], name = column["name"];
     const double factor = answer_factor(unit);
-    const std::vector<double> y = numbers(column["values"], factor);
+    const std::vector<double> y = coherent(column["values"], factor);
     plot::LinePlot picture{.title = label_of(name),
                            .x = axis,
                            .y = {.label = label_of(name), .unit = answer_unit(unit, largest_of(y)), .from_zero = true},
@@ -113,8 +107,8 @@ Expected<std::string> plot_lines(const Json& answer, const std::string& title, c
     std::vector<double> all = y;
     if (column.contains("floor")) {
       const bool rate = name.starts_with("throughput");
-      const std::vector<double> floor = numbers(column["floor"], factor), low = numbers(column["low"], factor),
-                                high = numbers(column["high"], factor);
+      const std::vector<double> floor = coherent(column["floor"], factor), low = coherent(column["low"], factor),
+                                high = coherent(column["high"], factor);
       picture.series.push_back(
           {.name = "80% band", .style = plot::Style::band, .x = xs, .y = plot::Values(dim, low), .high = plot::Values(dim, high)});
       picture.series.push_back({.name = rate ? "ceiling" : "floor", .style = plot::Style::floor, .x = xs, .y = plot::Values(dim, floor)});
@@ -133,9 +127,9 @@ Expected<std::string> plot_lines(const Json& answer, const std::string& title, c
 
 Expected<std::string> plot_map(const Json& answer, const std::string& title, const std::string& subtitle) {
   const Json &first = answer["varied"][0], &second = answer["varied"][1], &column = answer["columns"][0];
-  const std::vector<double> x = numbers(first["values"], 1), y = numbers(second["values"], 1);
+  const std::vector<double> x = coherent(first["values"], 1), y = coherent(second["values"], 1);
   const std::string unit = column["unit"], name = column["name"];
-  const std::vector<double> cells = numbers(column["values"], answer_factor(unit));
+  const std::vector<double> cells = coherent(column["values"], answer_factor(unit));
   plot::HeatMap map{
       .title = title,
       .subtitle = subtitle,
@@ -159,7 +153,7 @@ Expected<std::string> plot_names(const Json& answer, const std::string& title, c
   const Json& names = answer["varied"][0]["values"];
   for (const Json& column : answer["columns"]) {
     const std::string unit = column["unit"], name = column["name"];
-    const std::vector<double> y = numbers(column["values"], answer_factor(unit));
+    const std::vector<double> y = coherent(column["values"], answer_factor(unit));
     plot::StackedBars bars{.title = label_of(name),
                            .value = {.label = label_of(name), .unit = answer_unit(unit, largest_of(y)), .from_zero = true}};
     const Dim dim = bars.value.unit.dim;
@@ -247,7 +241,7 @@ Expected<std::string> csv_sweep(const Json& answered) {
       const std::string suffix = std::string(member) == "values" ? "" : std::string(".") + member;
       table.columns.push_back({.name = column["name"].get<std::string>() + suffix,
                                .unit = plot::counted(unit == "1" ? "" : unit),
-                               .numbers = plot::Values(numbers(column[member], 1))});
+                               .numbers = plot::Values(coherent(column[member], 1))});
     }
   }
   std::vector<std::string> binders, reasons;

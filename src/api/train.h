@@ -10,14 +10,11 @@ namespace fareline {
 
 Question train_question();
 
-// The rows of a table that have these names, in their order.
-template <std::size_t N, std::size_t M>
-constexpr std::array<Input, N> rows_named(const std::array<Input, M>& table, const std::array<std::string_view, N>& names) {
-  std::array<Input, N> picked{};
-  for (std::size_t i = 0; i < N; ++i)
-    for (const Input& row : table)
-      if (row.name == names[i]) picked[i] = row;
-  return picked;
+// The row of `money_inputs` of that name, which a run's bill has whoever owns the chips.
+constexpr Input paid_for_a_run(std::string_view name, std::string_view summary) {
+  Input row = rows_named(money_inputs, std::array{name})[0];
+  row.summary = summary;
+  return row;
 }
 
 inline constexpr auto train_inputs = joined(
@@ -199,20 +196,7 @@ inline constexpr auto train_inputs = joined(
          .least = 1e-3},
     }}),
     rows_named(money_inputs, std::array<std::string_view, 1>{"rental"}),
-    in_group("training", std::array<Input, 2>{{
-        {.name = "pue",
-         .kind = InputKind::number,
-         .value = "1.25",
-         .reason = "between the 1.1 of large operators and the 1.56 average of Uptime Institute's 2024 survey",
-         .summary = "facility over IT energy",
-         .least = 1,
-         .most = 5},
-        {.name = "electricity",
-         .kind = InputKind::quantity,
-         .value = "0.08 USD/kWh",
-         .reason = "US industrial average, EIA Electric Power Monthly, table 5.3",
-         .summary = "price of electricity",
-         .dim = EnergyPrice::dim},
-    }}));
+    in_group("training", std::array{paid_for_a_run("pue", "facility over IT energy"),
+                                    paid_for_a_run("electricity", "price of electricity")}));
 
 }  // namespace fareline

@@ -153,7 +153,7 @@ ErrorSummary summarised(std::span<const Comparison> comparisons) {
   return s;
 }
 
-std::size_t Validation::refused_rows() const {
+std::size_t rows_of(const std::vector<Refusal>& refused) {
   std::size_t total = 0;
   for (const Refusal& r : refused) total += r.rows;
   return total;

@@ -93,6 +93,7 @@ struct Refusal {
   std::string reason;
   std::size_t rows = 0;
 };
+std::size_t rows_of(const std::vector<Refusal>& refused);
 
 struct Validation {
   std::vector<ServingRow> rows;
@@ -104,7 +105,7 @@ struct Validation {
   std::vector<Impossible> impossible;
   Ranking ranking;
   std::size_t predicted() const { return rows.size() - refused_rows(); }
-  std::size_t refused_rows() const;
+  std::size_t refused_rows() const { return rows_of(refused); }
 };
 
 // Compares what was predicted of each row, or why nothing was, with what was measured. A row's own refusal stands.

@@ -37,12 +37,6 @@ KernelErrorGroup group_of(std::string by, std::string name, const std::vector<Co
 
 }  // namespace
 
-std::size_t KernelValidation::refused_rows() const {
-  std::size_t total = 0;
-  for (const Refusal& r : refused) total += r.rows;
-  return total;
-}
-
 KernelValidation validate_kernels(const Catalogue& catalogue, std::vector<KernelTiming> rows, std::string_view calibration) {
   KernelValidation v{.rows = std::move(rows)};
   std::map<std::string, std::size_t> reasons;

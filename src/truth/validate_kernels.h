@@ -27,7 +27,7 @@ struct KernelValidation {
   std::vector<KernelErrorGroup> groups;
   KernelErrorGroup all;
   std::vector<Impossible> impossible;     // faster than bytes and FLOP allow: their working set stayed in a cache
-  std::size_t refused_rows() const;
+  std::size_t refused_rows() const { return rows_of(refused); }
 };
 
 // Predicts every row, with no access to its time, by the calibration named, or else by the nearest for its chip and stack.

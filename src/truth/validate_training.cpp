@@ -42,12 +42,6 @@ std::expected<TrainingChoice, std::string> predicted(const Catalogue& catalogue,
 
 }  // namespace
 
-std::size_t TrainingValidation::refused_rows() const {
-  std::size_t total = 0;
-  for (const Refusal& r : refused) total += r.rows;
-  return total;
-}
-
 TrainingValidation validate_training(const Catalogue& catalogue, std::vector<TrainingRow> rows, std::string_view calibration) {
   TrainingValidation v{.rows = std::move(rows), .all = {.by = "", .name = "all"}};
   std::map<std::string, std::size_t> refused;

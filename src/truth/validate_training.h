@@ -27,7 +27,7 @@ struct TrainingValidation {
   std::vector<Impossible> impossible;        // faster than the multipliers: what was counted was no step
   std::vector<TrainingErrorGroup> groups;
   TrainingErrorGroup all;
-  std::size_t refused_rows() const;
+  std::size_t refused_rows() const { return rows_of(refused); }
 };
 
 // Predicts every row by the calibration named, or else by the nearest for its chip and for training.

@@ -487,6 +487,47 @@ function read(f: Lines, x: number): { name: string; value: string; colour: strin
   });
 }
 
+// Rows over one axis from left to right: its lines, its name and the legend, as bars and timelines have them.
+function Rows(p: {
+  title: string;
+  axis: Axis;
+  unit: Unit;
+  ticks: number[];
+  at: (v: number) => number;
+  top: number;
+  right: number;
+  bottom: number;
+  width: number;
+  legend: ComponentChildren;
+  children: ComponentChildren;
+}) {
+  return (
+    <svg
+      xmlns="http://www.w3.org/2000/svg"
+      width={p.width}
+      height={p.bottom + 40}
+      viewBox={`0 0 ${p.width} ${p.bottom + 40}`}
+      role="img"
+      aria-label={p.title}
+      font-family="system-ui, sans-serif"
+    >
+      {p.legend}
+      {p.ticks.map((t) => (
+        <g key={t}>
+          <line x1={p.at(t)} x2={p.at(t)} y1={p.top} y2={p.bottom} stroke="var(--line)" />
+          <text x={p.at(t)} y={p.bottom + 15} font-size="11" text-anchor="middle" fill="var(--soft)">
+            {tick_text(t, p.unit, p.axis)}
+          </text>
+        </g>
+      ))}
+      <text x={p.right} y={p.bottom + 32} font-size="11" text-anchor="end" fill="var(--soft)">
+        {axis_text(p.axis, p.unit)}
+      </text>
+      {p.children}
+    </svg>
+  );
+}
+
 function BarsPicture({ f, width }: { f: Bars; width: number }) {
   const kinds = [...new Set(f.rows.flatMap((r) => r.parts.map((p) => p.kind)))].filter((k) => k !== "");
   const single = f.rows.every((r) => r.parts.filter((p) => p.kind !== "").length <= 1);
@@ -509,27 +550,7 @@ function BarsPicture({ f, width }: { f: Bars; width: number }) {
   const bottom = top + row * f.rows.length;
   const at = (v: number) => left + s.at(v) * (right - left);
   return (
-    <svg
-      xmlns="http://www.w3.org/2000/svg"
-      width={width}
-      height={bottom + 40}
-      viewBox={`0 0 ${width} ${bottom + 40}`}
-      role="img"
-      aria-label={`${f.title}. ${f.description}`}
-      font-family="system-ui, sans-serif"
-    >
-      {key.drawn}
-      {s.ticks.map((t) => (
-        <g key={t}>
-          <line x1={at(t)} x2={at(t)} y1={top} y2={bottom} stroke="var(--line)" />
-          <text x={at(t)} y={bottom + 15} font-size="11" text-anchor="middle" fill="var(--soft)">
-            {tick_text(t, unit, f.value)}
-          </text>
-        </g>
-      ))}
-      <text x={right} y={bottom + 32} font-size="11" text-anchor="end" fill="var(--soft)">
-        {axis_text(f.value, unit)}
-      </text>
+    <Rows title={`${f.title}. ${f.description}`} axis={f.value} legend={key.drawn} {...{ unit, ticks: s.ticks, at, top, right, bottom, width }}>
       {(f.markers ?? []).map((m) => (
         <g key={m.text}>
           <line x1={at(m.at)} x2={at(m.at)} y1={top - 4} y2={bottom} stroke="var(--accent)" stroke-width="1.5" stroke-dasharray="4 3" />
@@ -604,7 +625,7 @@ function BarsPicture({ f, width }: { f: Bars; width: number }) {
           </g>
         );
       })}
-    </svg>
+    </Rows>
   );
 }
 
@@ -621,27 +642,7 @@ function TimelinePicture({ f, width, now }: { f: Timeline; width: number; now: n
   const bottom = top + row * f.rows.length;
   const at = (v: number) => left + s.at(v) * (right - left);
   return (
-    <svg
-      xmlns="http://www.w3.org/2000/svg"
-      width={width}
-      height={bottom + 40}
-      viewBox={`0 0 ${width} ${bottom + 40}`}
-      role="img"
-      aria-label={`${f.title}. ${f.description}`}
-      font-family="system-ui, sans-serif"
-    >
-      {key.drawn}
-      {s.ticks.map((t) => (
-        <g key={t}>
-          <line x1={at(t)} x2={at(t)} y1={top} y2={bottom} stroke="var(--line)" />
-          <text x={at(t)} y={bottom + 15} font-size="11" text-anchor="middle" fill="var(--soft)">
-            {tick_text(t, unit, f.time)}
-          </text>
-        </g>
-      ))}
-      <text x={right} y={bottom + 32} font-size="11" text-anchor="end" fill="var(--soft)">
-        {axis_text(f.time, unit)}
-      </text>
+    <Rows title={`${f.title}. ${f.description}`} axis={f.time} legend={key.drawn} {...{ unit, ticks: s.ticks, at, top, right, bottom, width }}>
       {f.rows.map((r, i) => (
         <text key={i} x={left - 8} y={top + i * row + 19} font-size="12" text-anchor="end" fill="var(--ink)">
           {r}
@@ -667,7 +668,7 @@ function TimelinePicture({ f, width, now }: { f: Timeline; width: number; now: n
         );
       })}
       {now !== undefined && <line x1={at(now)} x2={at(now)} y1={top - 4} y2={bottom} stroke="var(--accent)" stroke-width="2" />}
-    </svg>
+    </Rows>
   );
 }
 

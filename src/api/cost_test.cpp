@@ -44,6 +44,13 @@ TEST(Cost, says_why_where_what_was_given_leaves_no_layout_to_try) {
   EXPECT_EQ(answer["available"]["value"], 94);
 }
 
+TEST(Step, refuses_a_domain_without_links_inside) {
+  const Json apart{{"model", "meta-llama/Llama-3.1-70B"}, {"system", "gh200-1"}, {"tp", 2}, {"domain", 2}};
+  EXPECT_THAT(refused("step", apart), HasSubstr("no links inside a domain"));
+  const Json linked = asked("step", with(apart, {{"scale_up_bandwidth", "450 GB/s"}, {"hbm_capacity", "200 GB"}}))["answer"];
+  EXPECT_GT(linked["time"]["value"], 0);
+}
+
 TEST(Cost, prices_times_tokens_are_the_bill) {
   for (const Json& question : questions_of_cost()) {
     const Json all = asked("cost", question);

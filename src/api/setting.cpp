@@ -56,6 +56,9 @@ Expected<System> system_of(Inputs& inputs, const Catalogue& catalogue) {
   if (const auto v = given_quantity.operator()<Bandwidth>("scale_up_bandwidth")) system.scale_up.bandwidth = {*v, "given", ""};
   if (const auto v = given_quantity.operator()<Bandwidth>("scale_out_bandwidth")) system.scale_out.bandwidth = {*v, "given", ""};
   if (inputs.given("domain")) system.domain = *inputs.count("domain");
+  if (system.domain > 1 && !system.scale_up.bandwidth.stated())
+    return fail("domain", fmt::format("is above one, and {} has no links inside a domain", system.name),
+                "give --scale_up_bandwidth \"450 GB/s\" too, or leave it out");
   return system;
 }
 
